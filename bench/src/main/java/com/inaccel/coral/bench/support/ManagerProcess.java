@@ -1,0 +1,125 @@
+package com.inaccel.coral.bench.support;
+
+import com.inaccel.coral.CoralException;
+import com.inaccel.coral.ErrorCode;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** A node manager in a process of its own, as on a real node, for as long as this object is open. */
+public final class ManagerProcess implements AutoCloseable {
+    private static final String MAIN = "com.inaccel.coral.manager.Main";
+    private static final String READY = "listening on unix:";
+    private static final Duration START_LIMIT = Duration.ofSeconds(60);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
+    private static final int KEPT_LINES = 40;
+
+    private final Process process;
+    private final Path socket;
+    private final CountDownLatch readyOrEnded = new CountDownLatch(1);
+    private final Deque<String> lastLines = new ArrayDeque<>();
+    private volatile boolean ready;
+
+    private ManagerProcess(Process process, Path socket) {
+        this.process = process;
+        this.socket = socket;
+    }
+
+    /**
+     * Starts {@code node --root root} and returns when it listens.
+     *
+     * @param emulate devices to emulate, e.g. {@code xilinx/u250:2}; empty for the real ones
+     * @throws CoralException NO_MANAGER with the manager's last words when it does not come up
+     */
+    public static ManagerProcess start(Path root, String emulate) throws IOException, InterruptedException {
+        List<String> arguments = new ArrayList<>(List.of("node", "--root", root.toString()));
+        if (!emulate.isEmpty()) {
+            arguments.addAll(List.of("--emulate", emulate));
+        }
+        List<String> options = List.of("-Dlog4j2.configurationFile="
+            + System.getProperty("log4j2.configurationFile", ""));
+        Process process = ChildJvm.leashed(MAIN, options, arguments).redirectErrorStream(true).start();
+        ManagerProcess manager = new ManagerProcess(process, root.resolve("coral.sock"));
+        try {
+            manager.awaitReady();
+        } catch (RuntimeException | InterruptedException failure) {
+            manager.close();
+            throw failure;
+        }
+        return manager;
+    }
+
+    /** In the form that {@code Coral.open} takes. */
+    public String address() {
+        return "unix:" + socket;
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    private void awaitReady() throws InterruptedException {
+        Thread reader = new Thread(this::readOutput, "manager-output");
+        reader.setDaemon(true);
+        reader.start();
+        boolean answered = readyOrEnded.await(START_LIMIT.toSeconds(), TimeUnit.SECONDS);
+        if (!ready) {
+            throw new CoralException(ErrorCode.NO_MANAGER, "node manager did not start: "
+                + (answered ? "ended=true" : "waitedSeconds=" + START_LIMIT.toSeconds())
+                + ", socket=" + socket + "; its last output:\n" + tail());
+        }
+    }
+
+    /** Drains the pipe to its end: a manager that blocks on a full pipe would serve nobody. */
+    private void readOutput() {
+        try (BufferedReader output = process.inputReader()) {
+            for (String line = output.readLine(); line != null; line = output.readLine()) {
+                keep(line);
+                if (line.contains(READY)) {
+                    ready = true;
+                    readyOrEnded.countDown();
+                }
+            }
+        } catch (IOException closed) {
+            keep(closed.toString());
+        } finally {
+            readyOrEnded.countDown();
+        }
+    }
+
+    private synchronized void keep(String line) {
+        if (lastLines.size() == KEPT_LINES) {
+            lastLines.removeFirst();
+        }
+        lastLines.addLast(line);
+    }
+
+    private synchronized String tail() {
+        return String.join("\n", lastLines);
+    }
+
+    /** Asks it to end, then insists. Returns when the process is gone. */
+    @Override
+    public void close() {
+        process.destroy();
+        boolean interrupted = false;
+        try {
+            if (!process.waitFor(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+            }
+        } catch (InterruptedException stop) {
+            interrupted = true;
+            process.destroyForcibly();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// Shared by the dense and the sparse KMeans kernels; the host puts this text in front of either.
+//
+// Built twice, -DREAL=float and -DREAL=double. REAL is how features are stored and nothing more: every distance that
+// decides something, and every sum, is in double, multiplied and then added, never contracted. So the results do not
+// depend on REAL's arithmetic, on the device, or on how work-items are scheduled: a pure-Java twin gives the same bits.
+// Do not build with -cl-fast-relaxed-math or any of the options it implies.
+
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#pragma OPENCL FP_CONTRACT OFF
+
+// Build options: -DREAL=float or -DREAL=double; dimensions are arguments, so one build serves all shapes.
+
+// LLVM prefers 256-bit vectors on some AVX-512 targets and would split every 512-bit one; a kernel that says it needs
+// 512 bits keeps them. Elsewhere the attribute means nothing.
+#if defined(__clang__) && defined(__AVX512F__)
+#define WIDE __attribute__((min_vector_width(512)))
+#else
+#define WIDE
+#endif
+
+// Helpers melt into their kernels: a call would pass vectors through memory.
+#ifdef __clang__
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+// Asks for the cache line at p. Only a hint, so p may lie past a buffer's end.
+#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
+#define PREFETCH(p) __builtin_prefetch((const void*) (size_t) (p), 0, 2)
+#else
+#define PREFETCH(p)
+#endif
+
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+
+#define SERIAL __kernel __attribute__((reqd_work_group_size(1, 1, 1))) WIDE
+
+// How many doubles of a partial one work-item of reduce adds up.
+#define REDUCE_CHUNK 64
+
+// Adds the partials of all blocks, element by element in ascending block order, starting from block 0's value.
+//
+// A partial is [sums: k rows of `stride` doubles, the first d of each meaningful | weight sums: k | cost | padding],
+// `length` doubles in all, a multiple of 8. The result drops the padding: [sums: k*d | weight sums: k | cost].
+// Global size: ceil(length / REDUCE_CHUNK).
+SERIAL void reduce(__global const double* restrict partials, __global double* restrict result,
+    const int k, const int d, const int stride, const int length, const int blocks)
+{
+    const long from = (long) get_global_id(0) * REDUCE_CHUNK;
+    const long sums = (long) k * stride;
+    const long used = sums + k + 1;
+    double total[REDUCE_CHUNK];
+
+    if (from + REDUCE_CHUNK <= length) {
+        __global const double* p = partials + from;
+        double8 s0 = vload8(0, p), s1 = vload8(1, p), s2 = vload8(2, p), s3 = vload8(3, p);
+        double8 s4 = vload8(4, p), s5 = vload8(5, p), s6 = vload8(6, p), s7 = vload8(7, p);
+        for (int block = 1; block < blocks; block++) {
+            p += length;
+            s0 += vload8(0, p); s1 += vload8(1, p); s2 += vload8(2, p); s3 += vload8(3, p);
+            s4 += vload8(4, p); s5 += vload8(5, p); s6 += vload8(6, p); s7 += vload8(7, p);
+        }
+        vstore8(s0, 0, total); vstore8(s1, 1, total); vstore8(s2, 2, total); vstore8(s3, 3, total);
+        vstore8(s4, 4, total); vstore8(s5, 5, total); vstore8(s6, 6, total); vstore8(s7, 7, total);
+    } else {
+        for (long e = from; e < length; e += 8) {
+            __global const double* p = partials + e;
+            double8 s = vload8(0, p);
+            for (int block = 1; block < blocks; block++) {
+                p += length;
+                s += vload8(0, p);
+            }
+            vstore8(s, 0, total + (e - from));
+        }
+    }
+
+    const long to = min(from + REDUCE_CHUNK, used);
+    long row = from / stride;
+    long column = from % stride;
+    for (long e = from; e < to; e++) {
+        if (e >= sums) {
+            result[(long) k * d + (e - sums)] = total[e - from];
+        } else {
+            if (column < d)
+                result[row * d + column] = total[e - from];
+            if (++column == stride) {
+                column = 0;
+                row++;
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+package com.inaccel.coral.engine;
+
+import static java.util.stream.Collectors.toCollection;
+
+import com.inaccel.coral.CoralException;
+import com.inaccel.coral.DeviceInfo;
+import com.inaccel.coral.ErrorCode;
+import com.inaccel.coral.accelerators.Accelerator;
+import com.inaccel.coral.engine.EngineConfig.Key;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Devices, bitstreams, shared memory and the scheduler between them, for any number of sessions. No network.
+ *
+ * <p>Threads: one for each device, and one for housekeeping (deadlines, hangs, idle memory). Thread-safe.
+ */
+public final class Engine implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
+    /** How long what runs may take to end when the engine closes. */
+    private static final Duration DRAIN = Duration.ofSeconds(10);
+    private static final long MAX_HOUSEKEEPING_MILLIS = 1_000;
+
+    private final Map<String, Installed> installed = new TreeMap<>();
+    private final List<DeviceWorker> workers = new ArrayList<>();
+    private final Set<EngineSession> sessions = ConcurrentHashMap.newKeySet();
+    private final BitstreamStore store;
+    private final SharedMemory memory;
+    private final Dispatcher dispatcher;
+    private final ScheduledThreadPoolExecutor housekeeping;
+    private final int hostFallbacks;
+    private volatile Thread housekeeper;
+    private boolean closed;
+
+    /**
+     * An accelerator that some device here can run.
+     *
+     * @param byDevice the bitstream to program there; null where the device has none for it
+     * @param implementations without repetition: a request is checked by each, as its device is not known yet
+     */
+    record Installed(Bitstream[] byDevice, List<Accelerator> implementations) { }
+
+    private Engine(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
+        this.store = store;
+        this.hostFallbacks = hostFallbacks;
+        memory = new SharedMemory(config.bytes(Key.MEMORY_LIMIT), config.count(Key.MEMORY_SEGMENTS),
+            config.bytes(Key.MEMORY_POOL), config.duration(Key.MEMORY_POOL_IDLE).toNanos(), System::nanoTime);
+        housekeeping = new ScheduledThreadPoolExecutor(1, task -> {
+            housekeeper = new Thread(task, "coral-housekeeping");
+            housekeeper.setDaemon(true);
+            return housekeeper;
+        });
+        housekeeping.setRemoveOnCancelPolicy(true);
+        dispatcher = new Dispatcher(
+            config.count(Key.QUEUE_LIMIT), config.duration(Key.DEVICE_HANG), housekeeping, System::nanoTime);
+        for (int i = 0; i < devices.size(); i++) {
+            workers.add(new DeviceWorker(i, devices.get(i), dispatcher, config.duration(Key.DEVICE_PROBE)));
+        }
+        install(devices);
+    }
+
+    private void begin(EngineConfig config) {
+        dispatcher.start(workers, config.duration(Key.STARVATION).toNanos());
+        repeat(config.duration(Key.DEVICE_HANG), dispatcher::checkForHangs);
+        repeat(config.duration(Key.MEMORY_POOL_IDLE), memory::expire);
+        repeat(Duration.ofMillis(MAX_HOUSEKEEPING_MILLIS), () -> sessions.forEach(EngineSession::reclaimTails));
+    }
+
+    /**
+     * Opens the devices and loads the bitstreams. The caller closes the engine.
+     *
+     * @throws CoralException INVALID_ARGUMENT or BAD_BITSTREAM naming what to correct
+     */
+    public static Engine start(EngineConfig config) {
+        BitstreamStore store = BitstreamStore.load(config.paths(Key.BITSTREAMS));
+        Devices.Opened opened = Devices.open(config);
+        return start(config, store, opened.devices(), opened.hostFallbacks());
+    }
+
+    /** Takes over the devices. */
+    static Engine start(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
+        Engine engine;
+        try {
+            engine = new Engine(config, store, devices, hostFallbacks);
+        } catch (RuntimeException | Error e) {
+            devices.forEach(Device::close);
+            throw e;
+        }
+        engine.begin(config);
+        LOG.info("engine started: devices={}, accelerators={}", engine.devices(), engine.accelerators());
+        return engine;
+    }
+
+    /** Opens a session, which its caller closes. */
+    public EngineSession open(Allocation allocation) {
+        return open(allocation, () -> { });
+    }
+
+    /** @param onClose runs after the session was closed */
+    EngineSession open(Allocation allocation, Runnable onClose) {
+        synchronized (this) {
+            if (closed) {
+                throw new CoralException(ErrorCode.SESSION_CLOSED, "engine is closed; start a new one");
+            }
+            EngineSession session = new EngineSession(this, memory.join(allocation), onClose);
+            sessions.add(session);
+            return session;
+        }
+    }
+
+    public List<DeviceInfo> devices() {
+        return workers.stream().map(worker -> worker.device().info()).toList();
+    }
+
+    /** Names of the accelerators that some device here can run. */
+    public Set<String> accelerators() {
+        return Collections.unmodifiableSet(installed.keySet());
+    }
+
+    public EngineStats stats() {
+        return dispatcher.stats(memory, hostFallbacks);
+    }
+
+    /** Closes the sessions, waits for what runs, and gives everything back. Idempotent. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+        }
+        sessions.forEach(EngineSession::close);
+        dispatcher.close();
+        joinWorkers();
+        housekeeping.shutdownNow();
+        try {
+            housekeeper.join(DRAIN.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        memory.close();
+        LOG.info("engine closed");
+    }
+
+    SharedMemory memory() {
+        return memory;
+    }
+
+    Dispatcher dispatcher() {
+        return dispatcher;
+    }
+
+    /** @throws CoralException UNKNOWN_ACCELERATOR */
+    Installed installed(String accelerator) {
+        Installed found = installed.get(accelerator);
+        if (found == null) {
+            throw new CoralException(ErrorCode.UNKNOWN_ACCELERATOR,
+                "no device here runs the accelerator: accelerator=" + accelerator + ", platforms="
+                    + devices().stream().map(device -> device.vendor() + "/" + device.platform())
+                        .collect(toCollection(TreeSet::new))
+                    + ", installed=" + store.all() + ", available=" + accelerators()
+                    + "; install a bitstream that implements it for one of these platforms");
+        }
+        return found;
+    }
+
+    void forget(EngineSegment segment) {
+        workers.forEach(worker -> worker.memory().forget(segment));
+    }
+
+    void left(EngineSession session, SharedMemory.Account account) {
+        sessions.remove(session);
+        if (memory.leave(account)) {
+            dispatcher.forget(account.allocation());
+        }
+    }
+
+    private void install(List<Device> devices) {
+        for (String name : store.accelerators()) {
+            Bitstream[] byDevice = devices.stream()
+                .map(device -> store.latest(name, device::accepts).orElse(null)).toArray(Bitstream[]::new);
+            List<Accelerator> implementations = Arrays.stream(byDevice).filter(Objects::nonNull)
+                .map(bitstream -> bitstream.kernel(name).accelerator()).distinct().toList();
+            if (!implementations.isEmpty()) {
+                installed.put(name, new Installed(byDevice, implementations));
+            }
+        }
+    }
+
+    /** Often enough for what has this time limit. */
+    private void repeat(Duration limit, Runnable chore) {
+        long millis = Math.max(1, Math.min(MAX_HOUSEKEEPING_MILLIS, limit.toMillis() / 4));
+        housekeeping.scheduleWithFixedDelay(() -> {
+            try {
+                chore.run();
+            } catch (RuntimeException e) { // one that escaped would end the chore for ever
+                LOG.error("housekeeping failed", e);
+            }
+        }, millis, millis, TimeUnit.MILLISECONDS);
+    }
+
+    /** What a device holds can only be freed by its own thread: where that hangs in a driver, it is left behind. */
+    private void joinWorkers() {
+        Set<DeviceWorker> ended = new HashSet<>();
+        try {
+            for (DeviceWorker worker : workers) {
+                boolean done = worker.join(DRAIN);
+                if (!done) {
+                    worker.device().abort();
+                    done = worker.join(DRAIN);
+                }
+                if (done) {
+                    ended.add(worker);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        workers.stream().filter(worker -> !ended.contains(worker)).forEach(worker ->
+            LOG.error("device does not let go, its memory is left behind: device={}", worker.device().info().id()));
+    }
+}

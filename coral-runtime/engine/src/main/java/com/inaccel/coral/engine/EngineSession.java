@@ -1,0 +1,140 @@
+package com.inaccel.coral.engine;
+
+import com.inaccel.coral.Completion;
+import com.inaccel.coral.Coral;
+import com.inaccel.coral.CoralException;
+import com.inaccel.coral.DeviceInfo;
+import com.inaccel.coral.ErrorCode;
+import com.inaccel.coral.Request;
+import com.inaccel.coral.Segment;
+import com.inaccel.coral.Session;
+import com.inaccel.coral.protocol.SealedMemory;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A session on the engine itself. Futures are completed on the devices' threads: what depends on them must not block. */
+public final class EngineSession implements Session {
+    private final Engine engine;
+    private final SharedMemory.Account account;
+    private final Runnable onClose;
+    private final AtomicLong nextId = new AtomicLong(1);
+    private final Set<EngineSegment> segments = ConcurrentHashMap.newKeySet();
+    private final Set<PendingRequest> outstanding = ConcurrentHashMap.newKeySet();
+    private volatile boolean open = true;
+
+    EngineSession(Engine engine, SharedMemory.Account account, Runnable onClose) {
+        this.engine = engine;
+        this.account = account;
+        this.onClose = onClose;
+    }
+
+    Engine engine() {
+        return engine;
+    }
+
+    @Override
+    public EngineSegment allocate(long bytes) {
+        if (bytes < 1 || bytes > Segment.MAX_BYTES) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT,
+                "not a segment's size: bytes=" + bytes + ", limitBytes=" + Segment.MAX_BYTES
+                    + "; ask for 1 byte to the limit, and use several segments for more");
+        }
+        requireOpen();
+        SealedMemory memory = engine.memory().acquire(account, bytes);
+        EngineSegment segment = new EngineSegment(this, account, memory, nextId.getAndIncrement());
+        segments.add(segment);
+        if (!open) { // closed meanwhile: its close may have missed this one
+            segment.close();
+            requireOpen();
+        }
+        return segment;
+    }
+
+    @Override
+    public CompletableFuture<Completion> submit(Request request) {
+        PendingRequest pending;
+        try {
+            requireOpen();
+            pending = bind(request);
+        } catch (CoralException e) {
+            return CompletableFuture.failedFuture(e);
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(new CoralException(ErrorCode.INTERNAL,
+                "accelerator's check failed: accelerator=" + request.accelerator() + ", problem=" + e + "; report it", e));
+        }
+        outstanding.add(pending);
+        pending.future.whenComplete((done, problem) -> outstanding.remove(pending));
+        engine.dispatcher().submit(pending, request.timeout());
+        if (!open) {
+            fail(pending);
+        }
+        return pending.future;
+    }
+
+    private PendingRequest bind(Request request) {
+        Engine.Installed installed = engine.installed(request.accelerator());
+        RequestCheck.Bound bound = RequestCheck.bind(this, request, installed.implementations());
+        return new PendingRequest(account.allocation(), request.accelerator(), installed.byDevice(), bound.arguments(),
+            bound.segments(), request.priority(), System.nanoTime());
+    }
+
+    @Override
+    public Set<String> accelerators() {
+        return engine.accelerators();
+    }
+
+    @Override
+    public List<DeviceInfo> devices() {
+        return engine.devices();
+    }
+
+    @Override
+    public String address() {
+        return Coral.EMBEDDED;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return open;
+    }
+
+    /** Ends its requests with SESSION_CLOSED and closes its segments. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            if (!open) {
+                return;
+            }
+            open = false;
+        }
+        outstanding.forEach(EngineSession::fail);
+        segments.forEach(EngineSegment::close);
+        engine.left(this, account);
+        onClose.run();
+    }
+
+    /** A segment was closed: devices let go of it, at once unless they use it. */
+    void forget(EngineSegment segment) {
+        segments.remove(segment);
+        engine.forget(segment);
+    }
+
+    void reclaimTails() {
+        segments.forEach(EngineSegment::reclaimTail);
+    }
+
+    private static void fail(PendingRequest request) {
+        request.future.completeExceptionally(new CoralException(ErrorCode.SESSION_CLOSED,
+            "session closed while the request was outstanding: accelerator=" + request.accelerator
+                + "; close it after the last request"));
+    }
+
+    private void requireOpen() {
+        if (!open) {
+            throw new CoralException(ErrorCode.SESSION_CLOSED, "session is closed; open a new one");
+        }
+    }
+}

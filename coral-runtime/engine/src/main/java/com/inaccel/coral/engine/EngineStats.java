@@ -1,0 +1,48 @@
+package com.inaccel.coral.engine;
+
+import java.util.List;
+
+/**
+ * What the engine counted since it started, and what it holds now. Counters only grow.
+ *
+ * @param queueLength requests accepted and not yet taken by a device
+ * @param usedBytes shared memory in segments that clients hold or requests use
+ * @param pooledBytes shared memory freed and kept for reuse by the allocation that freed it
+ * @param limitBytes what both together may take
+ * @param hostFallbacks 1 when no OpenCL device was found and the pure-Java device serves instead, else 0
+ * @param retries requests run a second time because a device failed under the first
+ */
+public record EngineStats(
+        List<DeviceStats> devices,
+        long requestsDone,
+        long requestsFailed,
+        long requestsCancelled,
+        int queueLength,
+        long usedBytes,
+        long pooledBytes,
+        long limitBytes,
+        long hostFallbacks,
+        long retries) {
+
+    public EngineStats {
+        devices = List.copyOf(devices);
+    }
+
+    /**
+     * One device.
+     *
+     * @param bitstream {@code id version} of the last one programmed; empty before the first
+     * @param residentBytes device memory that copies of sealed segments take; 0 where the host's memory is used in place
+     * @param busyNanos time spent on requests, programming and copying included
+     */
+    public record DeviceStats(
+            String id,
+            boolean healthy,
+            String bitstream,
+            long residentBytes,
+            long requests,
+            long failures,
+            long evictions,
+            long programmings,
+            long busyNanos) { }
+}

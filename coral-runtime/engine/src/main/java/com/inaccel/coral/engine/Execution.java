@@ -1,0 +1,60 @@
+package com.inaccel.coral.engine;
+
+import com.inaccel.coral.accelerators.Accelerator;
+import com.inaccel.coral.accelerators.Accelerator.Launch;
+import com.inaccel.coral.accelerators.Accelerator.Operand;
+import com.inaccel.coral.engine.Device.Placement;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/**
+ * One request, made ready for one device.
+ *
+ * @param placements by argument: where its slice lies on the device; null for scalars, for empty slices, and for slices
+ *     that only pass through, which a device that shares the host's memory never sees
+ * @param mayPublish asked once, before results are copied to the host: false when the request was given up meanwhile
+ */
+record Execution(
+        Bitstream bitstream,
+        Bitstream.Kernel kernel,
+        BoundArguments arguments,
+        List<Launch> launches,
+        Placement[] placements,
+        BooleanSupplier mayPublish) {
+
+    static Execution of(Bitstream bitstream, String accelerator, BoundArguments arguments, BooleanSupplier mayPublish) {
+        Bitstream.Kernel kernel = bitstream.kernel(accelerator);
+        return new Execution(bitstream, kernel, arguments, kernel.accelerator().plan(arguments),
+            new Placement[arguments.count()], mayPublish);
+    }
+
+    Accelerator accelerator() {
+        return kernel.accelerator();
+    }
+
+    /** Bytes by scratch slot: the most that any launch asks for. */
+    Map<Integer, Long> scratchBytes() {
+        Map<Integer, Long> bytes = new HashMap<>();
+        for (Launch launch : launches) {
+            for (Operand operand : launch.operands()) {
+                if (operand instanceof Operand.Scratch scratch) {
+                    bytes.merge(scratch.slot(), scratch.bytes(), Math::max);
+                }
+            }
+        }
+        return bytes;
+    }
+
+    /** Slices without a placement, which are copied in and out around the run. */
+    boolean passesThrough(int argument) {
+        return arguments.isSlice(argument) && placements[argument] == null
+            && arguments.slice(argument).lengthBytes() > 0;
+    }
+
+    /** A kernel of a stranger may leave parts unwritten: what the device's memory held before must not show there. */
+    boolean copiesIn(int argument) {
+        return arguments.slice(argument).access().reads() || !kernel.builtIn();
+    }
+}

@@ -1,0 +1,70 @@
+package com.inaccel.coral.engine;
+
+import com.inaccel.coral.Completion;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A request from its acceptance to its end.
+ *
+ * <p>Its future ends exactly once, whoever is first: the device, the deadline, a cancellation. Its segments are held by
+ * the queue, then by each run: the last of them lets go, which may be long after the future ended.
+ */
+final class PendingRequest {
+    final Allocation allocation;
+    final String accelerator;
+    final BoundArguments arguments;
+    /** By device: what implements the accelerator there; null where nothing does. */
+    final Bitstream[] bitstreams;
+    final int priority;
+    final long submittedNanos;
+    final CompletableFuture<Completion> future = new CompletableFuture<>();
+
+    private final EngineSegment[] segments; // null where the argument is a scalar
+    private final AtomicInteger uses = new AtomicInteger(1);
+
+    /** Guarded by the dispatcher's lock, like the two below: null unless it waits. */
+    SchedulingPolicy.Entry<PendingRequest> entry;
+    /** The device under which it failed; -1 before. */
+    int failedOn = -1;
+    /** Why it failed there. */
+    String failure = "";
+
+    /** Takes over one reference to each segment. */
+    PendingRequest(
+            Allocation allocation, String accelerator, Bitstream[] bitstreams, BoundArguments arguments,
+            EngineSegment[] segments, int priority, long submittedNanos) {
+        this.allocation = allocation;
+        this.accelerator = accelerator;
+        this.bitstreams = bitstreams;
+        this.arguments = arguments;
+        this.segments = segments;
+        this.priority = priority;
+        this.submittedNanos = submittedNanos;
+    }
+
+    EngineSegment[] segments() {
+        return segments;
+    }
+
+    /** One more use of the segments, by who has one already. */
+    void retain() {
+        uses.incrementAndGet();
+    }
+
+    void release() {
+        if (uses.decrementAndGet() == 0) {
+            releaseAll(Arrays.asList(segments)); // with nulls
+        }
+    }
+
+    static void releaseAll(List<EngineSegment> segments) {
+        for (EngineSegment segment : segments) {
+            if (segment != null) {
+                segment.release();
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package com.inaccel.coral.manager;
+
+import com.inaccel.coral.CoralException;
+import picocli.CommandLine;
+
+/** The command line: {@code coral node --root DIR}. */
+@CommandLine.Command(name = "coral", description = "FPGAs as easy to use as a library call.",
+    mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND")
+public final class Main {
+    private Main() { }
+
+    public static void main(String[] arguments) {
+        System.exit(commandLine().execute(arguments));
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Main())
+            .addSubcommand(NodeCommand.commandLine())
+            .setExecutionExceptionHandler((failure, command, parsed) -> {
+                if (!(failure instanceof CoralException coral)) {
+                    throw failure;
+                }
+                command.getErr().println("coral: " + coral.code() + ": " + coral.getMessage());
+                return CommandLine.ExitCode.SOFTWARE;
+            });
+    }
+}

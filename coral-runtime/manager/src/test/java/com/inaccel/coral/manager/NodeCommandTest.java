@@ -1,0 +1,137 @@
+package com.inaccel.coral.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.inaccel.coral.Coral;
+import com.inaccel.coral.ErrorCode;
+import com.inaccel.coral.Segment;
+import com.inaccel.coral.Session;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+@Timeout(120)
+class NodeCommandTest {
+    private static final int TERMINATED = 128 + 15;
+
+    @TempDir
+    Path root;
+
+    private final List<Process> processes = new ArrayList<>();
+
+    @AfterEach
+    void nothingIsLeft() throws InterruptedException {
+        for (Process process : processes) {
+            process.destroyForcibly().waitFor();
+        }
+        Leaks.assertNone();
+    }
+
+    @Test
+    void shouldServeUntilTerminatedAndSayWhatItDoes() throws Exception {
+        Path file = Files.writeString(root.resolve("coral.properties"),
+            "coral.devices = host\ncoral.memory.limit = 128MB\ncoral.queue.limit = 77\n");
+        Process node = start("--config", file.toString(), "--memory-limit", "64MB");
+        BufferedReader output = node.inputReader();
+        List<String> printed = readUntilListening(output);
+        assertThat(printed).contains("coral.devices = host", "coral.memory.limit = 64MB", "coral.queue.limit = 77",
+            "listening on " + address());
+        assertThat(printed).anyMatch(line -> line.startsWith("device ") && line.contains("memoryBytes="));
+        compute();
+        node.toHandle().destroy(); // unlike the process's own, it leaves the streams open
+        assertThat(node.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(node.exitValue()).isEqualTo(TERMINATED);
+        assertThat(output.lines()).containsExactly("stopping", "stopped");
+        assertThat(root.resolve(Manager.SOCKET_NAME)).doesNotExist();
+    }
+
+    @Test
+    void shouldServeAgainAfterItWasKilled() throws Exception {
+        Process first = start("--devices", "host");
+        readUntilListening(first.inputReader());
+        try (Session session = Coral.open(address())) {
+            first.destroyForcibly().waitFor();
+            Leaks.await("the session has ended", java.time.Duration.ofSeconds(5), () -> !session.isOpen());
+            SessionContract.assertFails(ErrorCode.CONNECTION_LOST, () -> session.allocate(1));
+        }
+        SessionContract.assertFails(ErrorCode.NO_MANAGER, () -> Coral.open(address()));
+        readUntilListening(start("--devices", "host").inputReader());
+        compute();
+    }
+
+    @Test
+    void shouldRefuseASecondManagerOfTheSameDirectory() throws Exception {
+        readUntilListening(start("--devices", "host").inputReader());
+        StringWriter errors = new StringWriter();
+        assertThat(execute(errors, "--devices", "host")).isEqualTo(CommandLine.ExitCode.SOFTWARE);
+        assertThat(errors.toString()).contains("another manager");
+        compute();
+    }
+
+    @Test
+    void shouldSayWhatIsWrongWithTheConfiguration() throws IOException {
+        StringWriter errors = new StringWriter();
+        assertThat(execute(errors, "--memory-limit", "lots")).isEqualTo(CommandLine.ExitCode.SOFTWARE);
+        assertThat(execute(errors, "--config", root.resolve("missing").toString()))
+            .isEqualTo(CommandLine.ExitCode.SOFTWARE);
+        Path misspelt = Files.writeString(root.resolve("misspelt"), "coral.memory.limitt = 64MB\n");
+        assertThat(execute(errors, "--config", misspelt.toString())).isEqualTo(CommandLine.ExitCode.SOFTWARE);
+        assertThat(execute(errors, "--memory-limitt", "64MB")).isEqualTo(CommandLine.ExitCode.USAGE);
+        assertThat(errors.toString())
+            .contains("key=coral.memory.limit, value=lots")
+            .contains("file=" + root.resolve("missing"))
+            .contains("did you mean coral.memory.limit?")
+            .contains("'--memory-limitt'", "Possible solutions: --memory-limit");
+        assertThat(root.resolve(Manager.SOCKET_NAME)).doesNotExist();
+    }
+
+    private String address() {
+        return "unix:" + root.resolve(Manager.SOCKET_NAME);
+    }
+
+    private Process start(String... flags) throws IOException {
+        List<String> command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElseThrow(),
+            "-cp", System.getProperty("java.class.path"), Main.class.getName(), "node", "--root", root.toString()));
+        command.addAll(List.of(flags));
+        Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        processes.add(process);
+        return process;
+    }
+
+    private int execute(StringWriter errors, String... flags) {
+        List<String> arguments = new ArrayList<>(List.of("node", "--root", root.toString()));
+        arguments.addAll(List.of(flags));
+        CommandLine command = Main.commandLine();
+        command.setErr(new PrintWriter(errors, true));
+        command.setOut(new PrintWriter(new StringWriter()));
+        return command.execute(arguments.toArray(String[]::new));
+    }
+
+    private static List<String> readUntilListening(BufferedReader output) throws IOException {
+        List<String> lines = new ArrayList<>();
+        for (String line; (line = output.readLine()) != null; ) {
+            lines.add(line);
+            if (line.startsWith("listening on ")) {
+                return lines;
+            }
+        }
+        throw new AssertionError("ended without listening: " + lines);
+    }
+
+    private void compute() {
+        try (Session session = Coral.open(address()); Segment output = session.allocate(4096)) {
+            session.submit(SessionContract.add(session, output, 0, 16, 4)).join();
+        }
+    }
+}

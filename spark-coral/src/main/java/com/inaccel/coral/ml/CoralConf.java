@@ -1,0 +1,120 @@
+package com.inaccel.coral.ml;
+
+import com.inaccel.coral.Coral;
+import java.io.Serializable;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.commons.text.similarity.LevenshteinDistance;
+import org.apache.spark.network.util.JavaUtils;
+import org.apache.spark.sql.SparkSession;
+import scala.collection.JavaConverters;
+
+/**
+ * The {@code spark.coral.*} keys: every one of them, its type, default and meaning, in one place. Read once a fit on the
+ * driver and sent to the executors with the work.
+ *
+ * @param address where executors find Coral; empty: {@link Coral#defaultAddress()} of each executor
+ * @param precision how features are stored and how fast they travel
+ * @param requestTimeout after which one request, and with it its task, fails
+ */
+public record CoralConf(String address, Precision precision, Duration requestTimeout)
+        implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    /** Width of the features in shared memory. Everything that decides a result is computed in double either way. */
+    public enum Precision {
+        /** Double where a device has a double compute unit, else single. */
+        AUTO,
+        DOUBLE,
+        SINGLE
+    }
+
+    /** One key of the registry. */
+    public enum Key {
+        ADDRESS("spark.coral.address", "string", "CORAL_ADDRESS, else the node's socket, else embedded:",
+            "unix:PATH of a node manager's socket, or embedded: for an engine inside each executor"),
+        PRECISION("spark.coral.precision", "auto | double | single", "auto",
+            "width of the features in shared memory; auto is double where the device has a double compute unit"),
+        REQUEST_TIMEOUT("spark.coral.request.timeout", "time", "600s",
+            "longest time one request may wait and run before its task fails; 1s or more");
+
+        private final String key;
+        private final String type;
+        private final String byDefault;
+        private final String meaning;
+
+        Key(String key, String type, String byDefault, String meaning) {
+            this.key = key;
+            this.type = type;
+            this.byDefault = byDefault;
+            this.meaning = meaning;
+        }
+
+        public String key() {
+            return key;
+        }
+    }
+
+    private static final String PREFIX = "spark.coral.";
+
+    /**
+     * Reads the session's configuration.
+     *
+     * @throws IllegalArgumentException for a {@code spark.coral.*} key that does not exist, or a value out of range
+     */
+    public static CoralConf of(SparkSession session) {
+        return of(JavaConverters.mapAsJavaMap(session.conf().getAll()));
+    }
+
+    static CoralConf of(Map<String, String> conf) {
+        conf.keySet().stream().filter(key -> key.startsWith(PREFIX)).forEach(CoralConf::requireKnown);
+        return new CoralConf(
+            conf.getOrDefault(Key.ADDRESS.key, "").trim(),
+            precision(conf.getOrDefault(Key.PRECISION.key, Key.PRECISION.byDefault)),
+            timeout(conf.getOrDefault(Key.REQUEST_TIMEOUT.key, Key.REQUEST_TIMEOUT.byDefault)));
+    }
+
+    /** The keys as a table for the user guide. */
+    public static String markdownTable() {
+        StringBuilder table = new StringBuilder("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+        for (Key key : Key.values()) {
+            table.append("| `").append(key.key).append("` | ").append(key.type.replace("|", "\\|")).append(" | ")
+                .append(key.byDefault).append(" | ").append(key.meaning).append(" |\n");
+        }
+        return table.toString();
+    }
+
+    private static void requireKnown(String key) {
+        List<String> known = Arrays.stream(Key.values()).map(Key::key).toList();
+        if (!known.contains(key)) {
+            String nearest = known.stream()
+                .min(Comparator.comparingInt(name -> LevenshteinDistance.getDefaultInstance().apply(name, key)))
+                .orElseThrow();
+            throw new IllegalArgumentException(
+                "unknown configuration key: key=" + key + "; did you mean " + nearest + "? known keys: " + known);
+        }
+    }
+
+    private static Precision precision(String value) {
+        try {
+            return Precision.valueOf(value.trim().toUpperCase(Locale.ROOT));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                "unknown precision: " + Key.PRECISION.key + "=" + value + "; use auto, double or single", e);
+        }
+    }
+
+    private static Duration timeout(String value) {
+        long seconds = JavaUtils.timeStringAs(value, TimeUnit.SECONDS);
+        if (seconds < 1) {
+            throw new IllegalArgumentException(
+                "timeout too short: " + Key.REQUEST_TIMEOUT.key + "=" + value + ", least=1s");
+        }
+        return Duration.ofSeconds(seconds);
+    }
+}

@@ -1,0 +1,29 @@
+package com.inaccel.coral.ml;
+
+import com.inaccel.coral.ml.CoralConf.Precision;
+import java.util.Set;
+
+/**
+ * What the last fit did, beside its model.
+ *
+ * @param rows rows shipped
+ * @param features features a row
+ * @param partitions partitions of the data
+ * @param precision DOUBLE or SINGLE: how the features were stored
+ * @param address the Coral that served the first partition
+ * @param devices ids of the devices that ran requests
+ * @param bytesShipped bytes of shared memory that the data took
+ * @param partitionsShipped shipments, more than {@code partitions} when an executor or its manager was lost
+ * @param sparkJobs Spark jobs that the fit ran
+ * @param shipNanos wall time until all data was shipped, reading them included
+ * @param initNanos wall time of the initialization
+ * @param iterateNanos wall time of the iterations
+ * @param shipTaskNanos sum over tasks of the time spent reading and shipping
+ * @param queueNanos sum over requests of waiting for a device
+ * @param transferNanos sum over requests of copying to and from devices
+ * @param runNanos sum over requests of execution on devices
+ */
+public record FitReport(
+        long rows, int features, int partitions, Precision precision, String address, Set<String> devices,
+        long bytesShipped, long partitionsShipped, int sparkJobs, long shipNanos, long initNanos, long iterateNanos,
+        long shipTaskNanos, long queueNanos, long transferNanos, long runNanos) { }

@@ -1,0 +1,141 @@
+package com.inaccel.coral.ml.clustering;
+
+import com.inaccel.coral.ml.CoralConf;
+import com.inaccel.coral.ml.FitReport;
+import com.inaccel.coral.ml.shipping.ShippedData;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.SparkContext;
+import org.apache.spark.ml.clustering.KMeansModel;
+import org.apache.spark.ml.clustering.KMeansSummary;
+import org.apache.spark.ml.param.Param;
+import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.ml.util.DatasetUtils$;
+import org.apache.spark.ml.util.DefaultParamsReader;
+import org.apache.spark.ml.util.DefaultParamsReader$;
+import org.apache.spark.ml.util.Identifiable$;
+import org.apache.spark.ml.util.Instrumentation;
+import org.apache.spark.mllib.linalg.Vector;
+import org.apache.spark.mllib.linalg.Vectors;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.SparkSession;
+import scala.Option;
+import scala.Some;
+import scala.collection.JavaConverters;
+import scala.collection.Seq;
+
+/**
+ * {@link org.apache.spark.ml.clustering.KMeans} on accelerators: swap the import, keep the rest. Same parameters, same
+ * random sequence, and the stock {@link KMeansModel} as result, which saves, loads and predicts in plain Spark.
+ *
+ * <p>The data is read once, written into shared memory, and stays there until the fit ends; each iteration is one Spark
+ * job that sends the centers and brings back sums. {@code solver} and {@code maxBlockSizeInMB} choose between MLlib's own
+ * implementations and have no effect here. What is configured by {@code spark.coral.*} is in {@link CoralConf}.
+ */
+public class KMeans extends org.apache.spark.ml.clustering.KMeans {
+    private static final long serialVersionUID = 1L;
+
+    private transient FitReport lastFit;
+
+    public KMeans() {
+        this(Identifiable$.MODULE$.randomUID("kmeans"));
+    }
+
+    public KMeans(String uid) {
+        super(uid);
+    }
+
+    /** Reads an estimator that was written here or by plain Spark. */
+    public static KMeans load(String path) {
+        SparkContext spark = SparkSession.active().sparkContext();
+        DefaultParamsReader.Metadata metadata = DefaultParamsReader$.MODULE$.loadMetadata(path, spark, "");
+        KMeans loaded = new KMeans(metadata.uid());
+        metadata.getAndSetParams(loaded, metadata.getAndSetParams$default$2());
+        return loaded;
+    }
+
+    /** What the last fit of this instance did; empty before the first. */
+    public Optional<FitReport> lastFit() {
+        return Optional.ofNullable(lastFit);
+    }
+
+    @Override
+    public KMeans copy(ParamMap extra) {
+        return this.<KMeans>defaultCopy(extra);
+    }
+
+    @Override
+    public KMeansModel fit(Dataset<?> dataset) {
+        return Instrumentation.instrumented(instrumentation -> {
+            log(instrumentation, dataset);
+            try (ShippedData data = ship(dataset)) {
+                return fit(dataset, data, instrumentation);
+            }
+        });
+    }
+
+    /** Fits a model for each parameter map; maps that want the same columns, shipped alike, share one shipment. */
+    @Override
+    public Seq<KMeansModel> fit(Dataset<?> dataset, Seq<ParamMap> paramMaps) {
+        Map<List<String>, ShippedData> shipments = new HashMap<>();
+        try {
+            List<KMeansModel> models = new ArrayList<>();
+            for (ParamMap paramMap : JavaConverters.seqAsJavaList(paramMaps)) {
+                KMeans estimator = copy(paramMap);
+                models.add(Instrumentation.instrumented(instrumentation -> {
+                    estimator.log(instrumentation, dataset);
+                    ShippedData data = shipments.computeIfAbsent(estimator.shipment(), key -> estimator.ship(dataset));
+                    return estimator.fit(dataset, data, instrumentation).setParent(estimator);
+                }));
+                lastFit = estimator.lastFit;
+            }
+            return JavaConverters.asScalaBuffer(models).toSeq();
+        } finally {
+            shipments.values().forEach(ShippedData::close);
+        }
+    }
+
+    private void log(Instrumentation instrumentation, Dataset<?> dataset) {
+        transformSchema(dataset.schema(), true);
+        instrumentation.logPipelineStage(this);
+        List<Param<?>> logged = List.of(featuresCol(), predictionCol(), k(), initMode(), initSteps(), distanceMeasure(),
+            maxIter(), seed(), tol(), weightCol());
+        instrumentation.logParams(this, JavaConverters.asScalaBuffer(logged).toSeq());
+    }
+
+    private List<String> shipment() {
+        return List.of(getFeaturesCol(), weightColumn().orElse(""), getDistanceMeasure());
+    }
+
+    private Optional<String> weightColumn() {
+        return isDefined(weightCol()) && !getWeightCol().isEmpty() ? Optional.of(getWeightCol()) : Optional.empty();
+    }
+
+    private ShippedData ship(Dataset<?> dataset) {
+        Column weight = weightColumn().map(DatasetUtils$.MODULE$::checkNonNegativeWeights).orElse(null);
+        CoralConf conf = CoralConf.of(dataset.sparkSession());
+        return ShippedData.ship(dataset, getFeaturesCol(), weight, conf, KMeansFit.isCosine(getDistanceMeasure()));
+    }
+
+    private KMeansModel fit(Dataset<?> dataset, ShippedData data, Instrumentation instrumentation) {
+        KMeansFit fit = new KMeansFit(data, dataset.sparkSession().sparkContext(), this, instrumentation);
+        double[][] centers = fit.run();
+        lastFit = fit.report();
+        Vector[] vectors = new Vector[centers.length];
+        for (int j = 0; j < centers.length; j++) {
+            vectors[j] = Vectors.dense(centers[j]);
+        }
+        org.apache.spark.mllib.clustering.KMeansModel parent = new org.apache.spark.mllib.clustering.KMeansModel(
+            vectors, getDistanceMeasure(), fit.trainingCost(), fit.iterations());
+        KMeansModel model = new KMeansModel(uid(), parent);
+        model.setParent(this);
+        copyValues(model, copyValues$default$2());
+        Option<KMeansSummary> summary = new Some<>(new KMeansSummary(model.transform(dataset), getPredictionCol(),
+            getFeaturesCol(), getK(), fit.iterations(), fit.trainingCost()));
+        return (KMeansModel) model.setSummary(summary);
+    }
+}

@@ -1,0 +1,164 @@
+package com.inaccel.coral.ml.shipping;
+
+import com.inaccel.coral.Session;
+import com.inaccel.coral.ml.CoralConf.Precision;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Writes the rows of one partition into batches, reading each row once.
+ *
+ * <p>The first row decides whether the partition is dense or sparse; rows of the other kind are converted. In single
+ * precision a feature that lies far from zero compared with its spread (a timestamp, say) is shifted while it is narrowed,
+ * so that it keeps its digits; the first rows, which decide that, wait on the heap until they have.
+ */
+final class PartitionShipper implements AutoCloseable {
+    /** Rows that the shift is taken from, and that a sparse row's length is estimated from. */
+    private static final int HEAD_ROWS = 64;
+    private static final long FIRST_SEGMENT_BYTES = 8L << 20;
+    private static final long LARGEST_SEGMENT_BYTES = 512L << 20;
+
+    private final Session session;
+    private final Precision precision;
+    private final boolean weighted;
+    private final boolean normalized;
+    private final List<FeatureRow> head = new ArrayList<>();
+    private final List<double[]> headWeightAndNorm = new ArrayList<>();
+    private final List<Batch> batches = new ArrayList<>();
+    private BatchWriter.Layout layout;
+    private BatchWriter writer;
+    private long nextSegmentBytes = FIRST_SEGMENT_BYTES;
+    private long rows;
+    private int features = -1;
+    private boolean sparse;
+
+    PartitionShipper(Session session, Precision precision, boolean weighted, boolean normalized) {
+        this.session = session;
+        this.precision = precision;
+        this.weighted = weighted;
+        this.normalized = normalized;
+    }
+
+    /** The row that the caller fills before each {@link #append}. */
+    FeatureRow next() {
+        if (layout != null) {
+            return head.get(0);
+        }
+        head.add(new FeatureRow());
+        return head.get(head.size() - 1);
+    }
+
+    /** Ships the row last returned by {@link #next}. */
+    void append(FeatureRow row, double weight) {
+        if (rows == 0) {
+            features = row.size;
+            sparse = row.sparse;
+        } else if (row.size != features) {
+            throw new IllegalArgumentException("vectors of different sizes: size=" + row.size
+                + ", expected=" + features + ", as in the rows before it");
+        }
+        rows++;
+        double norm = normalized ? row.normalize() : 1;
+        if (sparse) {
+            row.toSparse();
+        } else {
+            row.toDense();
+        }
+        if (layout != null) {
+            write(row, weight, norm);
+            return;
+        }
+        headWeightAndNorm.add(new double[] {weight, norm});
+        if (head.size() == HEAD_ROWS) {
+            settleLayout();
+        }
+    }
+
+    /** What was shipped; the batches are the caller's from here on. */
+    List<Batch> finish() {
+        if (layout == null && !head.isEmpty()) {
+            settleLayout();
+        }
+        if (writer != null) {
+            batches.add(writer.finish());
+            writer = null;
+        }
+        List<Batch> shipped = List.copyOf(batches);
+        batches.clear();
+        return shipped;
+    }
+
+    long rows() {
+        return rows;
+    }
+
+    /** Dimension of the rows; -1 where there was none. */
+    int features() {
+        return features;
+    }
+
+    boolean isSparse() {
+        return sparse;
+    }
+
+    /** What was subtracted from every row, or null. */
+    double[] shift() {
+        return layout == null ? null : layout.shift();
+    }
+
+    private void settleLayout() {
+        double valuesPerRow = head.stream().mapToInt(row -> row.count).average().orElseThrow();
+        boolean shifted = precision == Precision.SINGLE && !sparse;
+        layout = new BatchWriter.Layout(features, sparse, precision, weighted, normalized,
+            Math.max(1, valuesPerRow), shifted ? shiftOfHead() : null);
+        for (int i = 0; i < head.size(); i++) {
+            write(head.get(i), headWeightAndNorm.get(i)[0], headWeightAndNorm.get(i)[1]);
+        }
+        head.subList(1, head.size()).clear();
+        headWeightAndNorm.clear();
+    }
+
+    /**
+     * The middle of each feature, to a power of two well above its spread: zero for features around zero, and for the
+     * others the same in every partition of like data, so that equal rows stay equal wherever they lie.
+     */
+    private double[] shiftOfHead() {
+        double[] shift = new double[features];
+        for (int i = 0; i < features; i++) {
+            double least = Double.POSITIVE_INFINITY;
+            double most = Double.NEGATIVE_INFINITY;
+            for (FeatureRow row : head) {
+                least = Math.min(least, row.values[i]);
+                most = Math.max(most, row.values[i]);
+            }
+            double spread = most - least;
+            double grid = 8 * Double.MIN_NORMAL + Math.scalb(1.0, Math.getExponent(spread) + 3);
+            double rounded = Math.rint((least / 2 + most / 2) / grid) * grid;
+            shift[i] = spread == 0 ? least : Double.isFinite(rounded) ? rounded : 0;
+        }
+        return shift;
+    }
+
+    private void write(FeatureRow row, double weight, double norm) {
+        if (writer != null && !writer.hasRoomFor(row.count)) {
+            batches.add(writer.finish());
+            writer = null;
+        }
+        if (writer == null) {
+            writer = new BatchWriter(session, layout, nextSegmentBytes, row.count);
+            nextSegmentBytes = Math.min(2 * nextSegmentBytes, LARGEST_SEGMENT_BYTES);
+        }
+        writer.append(row, weight, norm);
+    }
+
+    /** Gives back what was not handed over. */
+    @Override
+    public void close() {
+        if (writer != null) {
+            writer.close();
+            writer = null;
+        }
+        batches.forEach(Batch::close);
+        batches.clear();
+    }
+}

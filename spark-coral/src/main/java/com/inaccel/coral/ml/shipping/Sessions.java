@@ -1,0 +1,41 @@
+package com.inaccel.coral.ml.shipping;
+
+import com.inaccel.coral.Coral;
+import com.inaccel.coral.Session;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The sessions of this executor: one an address, opened by the first task that ships and kept for the executor's life,
+ * since what costs (programs, warm shared memory) is worth keeping between fits.
+ */
+final class Sessions {
+    private static final Map<String, Session> OPEN = new ConcurrentHashMap<>();
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(Sessions::closeAll, "coral-sessions-close"));
+    }
+
+    private Sessions() { }
+
+    /** An open session at the address, or at the executor's own default where it is empty; a broken one is replaced. */
+    static Session at(String configured) {
+        String address = configured.isEmpty() ? Coral.defaultAddress() : configured;
+        return OPEN.compute(address, (key, open) -> {
+            if (open != null && open.isOpen()) {
+                return open;
+            }
+            if (open != null) {
+                open.close();
+            }
+            return Coral.open(key);
+        });
+    }
+
+    static void closeAll() {
+        OPEN.keySet().forEach(address -> OPEN.computeIfPresent(address, (key, session) -> {
+            session.close();
+            return null;
+        }));
+    }
+}

@@ -1,0 +1,15 @@
+package com.inaccel.coral.ml;
+
+import com.inaccel.coral.ml.clustering.KMeans;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** MLlib's own suites, unchanged but for the class that they instantiate. */
+class MllibSuitesTest {
+    @TestFactory
+    Stream<DynamicTest> shouldPassMllibsKMeansSuite() throws ReflectiveOperationException {
+        return MllibSuite.tests("org.apache.spark.ml.clustering.KMeansSuite",
+            org.apache.spark.ml.clustering.KMeans.class, KMeans.class);
+    }
+}
