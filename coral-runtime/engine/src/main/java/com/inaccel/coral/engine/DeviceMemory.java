@@ -77,7 +77,7 @@ final class DeviceMemory {
     /** Whether a slice lives on the device between requests. */
     private boolean isPlaced(EngineSegment segment, HostSlice slice) {
         return slice.lengthBytes() > 0
-            && (device.sharesHostMemory() || segment.isSealed() && !slice.access().writes());
+            && (device.sharesHostMemory() || (segment.isSealed() && !slice.access().writes()));
     }
 
     /** Bytes that would have to be copied before a run: 0 when all is resident. Any thread. */

@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The thread that owns one device: takes requests, gets the device ready for them, runs them, and mends the device. */
+@SuppressWarnings("NonAtomicVolatileUpdate") // only the worker's own thread writes its counters
 final class DeviceWorker {
     private static final Logger LOG = LoggerFactory.getLogger(DeviceWorker.class);
     /** What programming is taken to cost before it was measured. */

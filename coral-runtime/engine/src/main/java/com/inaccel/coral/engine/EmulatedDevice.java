@@ -286,7 +286,8 @@ final class EmulatedDevice implements Device {
         }
     }
 
-    /** With the gate held; 0 waits for a notification only. */
+    /** With the gate held; 0 waits for a notification only. Callers loop. */
+    @SuppressWarnings("WaitNotInLoop")
     private void await(long millis) {
         try {
             gate.wait(millis);

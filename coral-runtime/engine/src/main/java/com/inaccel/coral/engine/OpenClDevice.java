@@ -47,6 +47,7 @@ final class OpenClDevice implements Device {
     private cl_command_queue queue;
 
     /** @param copies to keep copies even where the host's memory is shared */
+    @SuppressWarnings("deprecation") // what replaces it says more than is asked, and only since OpenCL 2
     OpenClDevice(String id, OpenCl.Found found, boolean copies) {
         deviceId = found.deviceId();
         long memory = OpenCl.number(deviceId, CL.CL_DEVICE_GLOBAL_MEM_SIZE);

@@ -258,6 +258,7 @@ final class SharedMemory implements AutoCloseable {
         return memory;
     }
 
+    @SuppressWarnings("ReferenceEquality") // this very one
     private SealedMemory drop(Pooled pooled) {
         for (Iterator<Pooled> i = pooled.account.pool.iterator(); i.hasNext();) {
             if (i.next() == pooled) {

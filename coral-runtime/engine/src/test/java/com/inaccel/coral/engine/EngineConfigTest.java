@@ -8,6 +8,7 @@ import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.EngineConfig.Key;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
@@ -84,6 +85,6 @@ class EngineConfigTest {
     void shouldDocumentAndDescribeEveryKey(Key key) {
         assertThat(EngineConfig.markdown()).contains("| `" + key.id() + "` |", key.description());
         assertThat(EngineConfig.defaults().describe()).contains(key.id() + " = " + key.byDefault());
-        assertThat(key.variable()).isEqualTo(key.id().toUpperCase().replace('.', '_'));
+        assertThat(key.variable()).isEqualTo(key.id().toUpperCase(Locale.ROOT).replace('.', '_'));
     }
 }

@@ -2,6 +2,7 @@ package com.inaccel.coral.engine;
 
 import static com.inaccel.coral.engine.Vectors.TENANT;
 import static com.inaccel.coral.engine.Vectors.requireFailure;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.inaccel.coral.ErrorCode;
@@ -77,7 +78,7 @@ class OpenClProgramTest {
 
     @Test
     void shouldRunAUsersKernelFromSource() throws IOException {
-        try (Engine engine = start(install("source", "scale.cl", SOURCE.getBytes()))) {
+        try (Engine engine = start(install("source", "scale.cl", SOURCE.getBytes(UTF_8)))) {
             assertThat(engine.accelerators()).contains(SCALE);
             requireScaled(engine);
         }
@@ -85,7 +86,7 @@ class OpenClProgramTest {
 
     @Test
     void shouldRunTheSameFromTheDriversBinary() throws IOException {
-        Path source = install("source", "scale.cl", SOURCE.getBytes());
+        Path source = install("source", "scale.cl", SOURCE.getBytes(UTF_8));
         Bitstream bitstream = BitstreamStore.load(List.of(source)).latest(SCALE, any -> true).orElseThrow();
         byte[] binary;
         try (OpenClDevice device = new OpenClDevice("cl-0", found, false)) {
@@ -99,7 +100,7 @@ class OpenClProgramTest {
 
     @Test
     void shouldShowTheCompilersLog() throws IOException {
-        byte[] broken = SOURCE.replace("factor +", "factr +").getBytes();
+        byte[] broken = SOURCE.replace("factor +", "factr +").getBytes(UTF_8);
         try (Engine engine = start(install("broken", "scale.cl", broken)); EngineSession session = engine.open(TENANT)) {
             EngineSegment x = session.allocate(4096);
             requireFailure(session.submit(request(x, session.allocate(4096))), ErrorCode.BAD_BITSTREAM,
@@ -123,7 +124,7 @@ class OpenClProgramTest {
     void shouldRefuseAKernelThatIsMissingOrTakesOtherArguments() throws IOException {
         for (String wrong : List.of(SOURCE.replace("void scale", "void scala"), SOURCE.replace(", float offset", "")
                 .replace("+ offset", ""))) {
-            try (Engine engine = start(install("wrong", "scale.cl", wrong.getBytes()));
+            try (Engine engine = start(install("wrong", "scale.cl", wrong.getBytes(UTF_8)));
                     EngineSession session = engine.open(TENANT)) {
                 EngineSegment x = session.allocate(4096);
                 requireFailure(session.submit(request(x, session.allocate(4096))), ErrorCode.BAD_BITSTREAM,
@@ -144,7 +145,7 @@ class OpenClProgramTest {
 
     @Test
     void shouldOfferNoBitstreamOfAnotherPlatform() throws IOException {
-        Path home = install("source", "scale.cl", SOURCE.getBytes());
+        Path home = install("source", "scale.cl", SOURCE.getBytes(UTF_8));
         Path manifest = home.resolve(Manifest.FILE_NAME);
         Files.writeString(manifest, Files.readString(manifest).replace(found.vendor(), "xilinx"));
         try (Engine engine = start(home)) {
