@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.function.DoubleUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -42,17 +41,22 @@ abstract class KMeansContract {
     }
 
     /** Kinds of data that are hard in one way or another. */
+    @SuppressWarnings("ImmutableEnumChecker") // the operators hold nothing
     enum Data {
-        NORMAL(value -> value),
-        TIES(value -> Math.rint(value)),
-        OFFSET(value -> value + 1e9),
-        LARGE(value -> value * 1e300),
-        TINY(value -> value * 1e-310);
+        NORMAL,
+        TIES,
+        OFFSET,
+        LARGE,
+        TINY;
 
-        final DoubleUnaryOperator operator;
-
-        Data(DoubleUnaryOperator operator) {
-            this.operator = operator;
+        double of(double value) {
+            return switch (this) {
+                case NORMAL -> value;
+                case TIES -> Math.rint(value);
+                case OFFSET -> value + 1e9;
+                case LARGE -> value * 1e300;
+                case TINY -> value * 1e-310;
+            };
         }
     }
 
@@ -124,11 +128,10 @@ abstract class KMeansContract {
         int half = is.k / 2;
         for (int[] part : new int[][] {{0, half}, {half, is.k}}) {
             if (part[0] < part[1]) {
-                EngineSegment inputs = null;
                 Request.Builder request = Request.of(name(operation, is));
                 List<ByteBuffer> buffers = new ArrayList<>(matrix);
                 buffers.add(doubles(Arrays.copyOfRange(centers, part[0] * is.d, part[1] * is.d)));
-                inputs = put(buffers, request);
+                EngineSegment inputs = put(buffers, request);
                 request.readWrite(state, 0, 8L * is.n).readWrite(state, 8L * is.n, 4L * is.n)
                     .arg(is.n).arg(is.d).arg(part[1] - part[0]).arg(part[0]);
                 session.submit(request.build()).join();
@@ -178,7 +181,7 @@ abstract class KMeansContract {
     /** The values as a device will see them: through float where they are stored in single. */
     private static double[] stored(Case is, int count, long seed) {
         Random random = new Random(seed + is.hashCode());
-        return IntStream.range(0, count).mapToDouble(i -> is.data.operator.applyAsDouble(3 * random.nextGaussian()))
+        return IntStream.range(0, count).mapToDouble(i -> is.data.of(3 * random.nextGaussian()))
             .map(value -> is.single ? (float) value : value).toArray();
     }
 

@@ -11,15 +11,32 @@ import scala.collection.Iterator;
 import scala.collection.JavaConverters;
 import scala.reflect.ClassTag$;
 
-/** Runs a function on each shipped partition where it is; one {@link Outcome} a partition. */
+/** Runs a function on each shipped partition, shipping what is not there; one {@link Outcome} a partition. */
 final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
     private static final long serialVersionUID = 1L;
 
     private final ShippedRdd shipped;
     private final PartitionFunction<R> function;
 
-    /** A function's result, with what its requests took. */
-    record Outcome<R>(R value, RunStats stats) implements Serializable { }
+    /** A function's result, with what its requests took; a null value says that the partition was not there. */
+    record Outcome<R>(R value, RunStats stats) implements Serializable {
+        static <R> Outcome<R> of(PartitionFunction<R> function, ShippedPartition partition, int index) {
+            RunStats stats = new RunStats();
+            return new Outcome<>(function.apply(partition, index, stats), stats);
+        }
+
+        static <R> Outcome<R> absent() {
+            return new Outcome<>(null, new RunStats());
+        }
+
+        boolean isAbsent() {
+            return value == null;
+        }
+
+        Iterator<Outcome<R>> once() {
+            return JavaConverters.asScalaIterator(List.of(this).iterator());
+        }
+    }
 
     RequestRdd(ShippedRdd shipped, PartitionFunction<R> function) {
         super(shipped, ClassTag$.MODULE$.apply(Outcome.class));
@@ -41,11 +58,11 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
             partition = cached(split, context);
         }
         if (partition.isHere()) {
-            return outcome(partition, split.index());
+            return Outcome.of(function, partition, split.index()).once();
         }
         // Spark ran the task away from the executor that holds the data: ship it for this task alone.
         try (ShippedPartition again = shipped.compute(split, context).next()) {
-            return outcome(again, split.index());
+            return Outcome.of(function, again, split.index()).once();
         }
     }
 
@@ -54,11 +71,5 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
         ShippedPartition partition = elements.next();
         elements.hasNext(); // reaching the end gives the block's read lock back
         return partition;
-    }
-
-    private Iterator<Outcome<R>> outcome(ShippedPartition partition, int index) {
-        RunStats stats = new RunStats();
-        R value = function.apply(partition, index, stats);
-        return JavaConverters.asScalaIterator(List.of(new Outcome<>(value, stats)).iterator());
     }
 }

@@ -42,11 +42,10 @@ public final class ShippedData implements AutoCloseable {
 
     private final SparkContext spark;
     private final ShippedRdd shipped;
-    private final List<ShippedPartition.Info> partitions;
     private final RunStats stats = new RunStats();
-    private int jobs;
-
     private final long shipNanos;
+    private List<ShippedPartition.Info> partitions; // null until the first pass has shipped them
+    private int jobs;
 
     private ShippedData(SparkContext spark, ShippedRdd shipped) {
         long start = System.nanoTime();
@@ -119,7 +118,10 @@ public final class ShippedData implements AutoCloseable {
 
     /** Runs on the partitions named; results in the order in which they are named. */
     public <R> List<R> run(PartitionFunction<R> function, int[] indices) {
-        List<Outcome<R>> outcomes = new ArrayList<>(Collections.nCopies(indices.length, null));
+        List<Outcome<R>> outcomes = new ArrayList<>(Collections.nCopies(indices.length, Outcome.absent()));
+        if (partitions != null) {
+            collect(new ResidentRdd<>(spark, shipped, function), indices, outcomes);
+        }
         collect(new RequestRdd<>(shipped, function), indices, outcomes);
         return outcomes.stream().map(this::account).toList();
     }
@@ -173,18 +175,20 @@ public final class ShippedData implements AutoCloseable {
         return outcome.value();
     }
 
-    private <R> void collect(RequestRdd<R> requests, int[] indices, List<Outcome<R>> outcomes) {
-        if (indices.length == 0) {
+    /** Fills in the outcomes that are absent; {@code indices} names the partition of each. */
+    private <R> void collect(RDD<Outcome<R>> rdd, int[] indices, List<Outcome<R>> outcomes) {
+        int[] positions = IntStream.range(0, indices.length).filter(i -> outcomes.get(i).isAbsent()).toArray();
+        if (positions.length == 0) {
             return;
         }
         jobs++;
-        List<Object> named = new ArrayList<>(indices.length);
-        Arrays.stream(indices).forEach(named::add);
-        spark.runJob(requests, new First<>(), JavaConverters.asScalaBuffer(named).toSeq(),
+        List<Object> named = new ArrayList<>(positions.length);
+        Arrays.stream(positions).forEach(position -> named.add(indices[position]));
+        spark.runJob(rdd, new First<>(), JavaConverters.asScalaBuffer(named).toSeq(),
             new AbstractFunction2<Object, Outcome<R>, BoxedUnit>() {
                 @Override
-                public BoxedUnit apply(Object position, Outcome<R> outcome) {
-                    outcomes.set((Integer) position, outcome);
+                public BoxedUnit apply(Object index, Outcome<R> outcome) {
+                    outcomes.set(positions[(Integer) index], outcome);
                     return BoxedUnit.UNIT;
                 }
             }, ClassTag$.MODULE$.<Outcome<R>>apply(Outcome.class));
