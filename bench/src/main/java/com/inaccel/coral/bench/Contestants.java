@@ -41,6 +41,7 @@ final class Contestants implements AutoCloseable {
     private final List<Contestant> started = new ArrayList<>();
     private final Map<String, String> absent = new LinkedHashMap<>();
     private ManagerProcess manager;
+    private int spawned;
     private Path data;
 
     Contestants(Path scratch, String precision, String heap, int cores, boolean install) {
@@ -94,7 +95,7 @@ final class Contestants implements AutoCloseable {
 
     /** Coral on Spark with rows from this source. */
     Contestant startCoral(Workload workload, Source source) throws IOException {
-        return spark(CORAL + started.size(), workload, Coral.EMBEDDED, "auto", source, NO_BLAS);
+        return spark(CORAL + "-" + ++spawned, workload, Coral.EMBEDDED, "auto", source, NO_BLAS);
     }
 
     /** Ends one early, to make room. */
@@ -111,7 +112,7 @@ final class Contestants implements AutoCloseable {
         JSON.writeValue(settings.toFile(),
             new Settings(workload, address, precision, solver, source, cores, directory.toString()));
         ProcessBuilder command = ChildJvm.of(SparkWorker.class.getName(),
-            List.of("-Xmx" + heap, NATIVE_BLAS + blas), List.of(settings.toString()));
+            List.of("-Xmx" + heap, NATIVE_BLAS + blas, "-Djava.io.tmpdir=" + directory), List.of(settings.toString()));
         // One task a core calls BLAS: threads inside it would only get in each other's way.
         command.environment().put("OPENBLAS_NUM_THREADS", "1");
         Contestant contestant = Worker.start(name, command, directory, workload.features());

@@ -95,7 +95,7 @@ final class KMeansBench implements Callable<Integer> {
         try (Scratch scratch = Scratch.create("coral-bench-");
                 Contestants contestants = new Contestants(scratch.directory(), precision, heap, cores(), install)) {
             if (shapes) {
-                status = print(Shapes.run(repeats, limits(), figures));
+                status = shapes();
             } else if (scale) {
                 status = print(Scaling.run(contestants, workload, maxRows, repeats, figures));
             } else if (ship) {
@@ -124,8 +124,15 @@ final class KMeansBench implements Callable<Integer> {
         return new Workload(rows, features, k, iterations, seed, init);
     }
 
+    private int shapes() throws IOException {
+        Optional<Limits> before = limits();
+        Shapes measured = Shapes.measure(repeats);
+        figures.put("shapes", measured.json());
+        return print(measured.table(again(before)));
+    }
+
     private int race(Contestants contestants, Workload workload) throws IOException, InterruptedException {
-        Optional<Limits> limits = limits();
+        Optional<Limits> before = limits();
         figures.put("workload", workload);
         for (String name : against) {
             contestants.start(name, workload);
@@ -137,14 +144,13 @@ final class KMeansBench implements Callable<Integer> {
         }
         Rounds rounds = Rounds.run(workload, contestants.started(), repeats);
         figures.put("contestants", rounds.json());
+        Optional<Limits> limits = again(before);
 
         System.out.printf(Locale.ROOT, "%nKMeans, %,d rows x %d features, k=%d, %d iterations, tolerance 0, seed %d, %d "
             + "rounds%n%n", rows, features, k, iterations, seed, repeats);
         System.out.println(rounds.table());
         System.out.println("ratio: of its time to that of " + rounds.entries().get(0).name + " in the same round");
-        limits.ifPresent(limit -> System.out.printf(Locale.ROOT, "limits of %s (%s): %.0f GFLOP/s float, %.0f GFLOP/s "
-            + "double, %.1f GB/s read%n", limit.device(), limit.platform(), limit.floatGflops(), limit.doubleGflops(),
-            limit.readGigabytesPerSecond()));
+        limits.ifPresent(System.out::println);
         rounds.entries().forEach(entry -> System.out.println(entry.name + ": " + entry.about));
         contestants.absent().forEach((name, remedy) -> System.out.println(name + ": not installed: " + remedy));
         if (!rounds.wrong().isEmpty()) {
@@ -155,11 +161,19 @@ final class KMeansBench implements Callable<Integer> {
         return 0;
     }
 
-    private Optional<Limits> limits() throws IOException {
-        System.err.println("measuring the limits of the machine ...");
-        Optional<Limits> limits = Limits.measure();
+    /** Measured before and after all else, since machines drift: the better counts. */
+    private Optional<Limits> again(Optional<Limits> before) throws IOException {
+        if (before.isEmpty()) {
+            return before;
+        }
+        Optional<Limits> limits = limits().map(before.get()::or);
         limits.ifPresent(limit -> figures.put("limits", limit));
         return limits;
+    }
+
+    private static Optional<Limits> limits() throws IOException {
+        System.err.println("measuring the limits of the machine ...");
+        return Limits.measure();
     }
 
     private static int print(String table) {

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Locale;
 import java.util.Optional;
 import org.jocl.CL;
 import org.jocl.CLException;
@@ -42,9 +43,17 @@ record Limits(String device, String platform, double floatGflops, double doubleG
         return inDouble ? doubleGflops : floatGflops;
     }
 
-    /** Seconds below which nothing on this device does so many operations on so many bytes. */
-    double bound(double flops, double bytes, boolean inDouble) {
-        return Math.max(flops / (gflops(inDouble) * 1e9), bytes / (readGigabytesPerSecond * 1e9));
+    @Override
+    public String toString() {
+        return String.format(Locale.ROOT, "limits of %s (%s): %.0f GFLOP/s float, %.0f GFLOP/s double, %.1f GB/s read",
+            device, platform, floatGflops, doubleGflops, readGigabytesPerSecond);
+    }
+
+    /** The greater of each: what else runs on a machine can only lower them. */
+    Limits or(Limits other) {
+        return new Limits(device, platform, Math.max(floatGflops, other.floatGflops),
+            Math.max(doubleGflops, other.doubleGflops),
+            Math.max(readGigabytesPerSecond, other.readGigabytesPerSecond));
     }
 
     /** Empty where there is no OpenCL, whose absence the caller shows. */

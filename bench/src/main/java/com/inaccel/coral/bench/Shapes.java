@@ -20,24 +20,36 @@ final class Shapes {
     private static final int ITERATIONS = 5;
     private static final long SEED = 1;
 
-    private Shapes() { }
+    private final List<Shape> shapes = new ArrayList<>();
 
-    static String run(int repeats, Optional<Limits> limits, Map<String, Object> figures) {
-        TextTable table = new TextTable("features x k", "precision", "rows", "s a pass: min", "median", "max",
-            "GFLOP/s", "of float peak", "of double peak", "GB/s", "of bandwidth");
-        List<Map<String, Object>> json = new ArrayList<>();
-        for (int[] shape : FEATURES_BY_K) {
-            for (boolean inDouble : new boolean[] {false, true}) {
-                measure(shape[0], shape[1], inDouble, repeats, limits, table, json);
-            }
+    /** One shape in one precision, and how long a pass over all rows took in each repeat. */
+    private record Shape(Workload workload, boolean inDouble, double[] secondsAPass) {
+        double flops() {
+            return workload.flops(1);
         }
-        figures.put("shapes", json);
-        return table + "Double rows may pass the double peak: an accelerator is free to compute in single what it can "
-            + "prove in single.\n";
+
+        double bytes() {
+            return (double) workload.rows() * workload.features() * (inDouble ? Double.BYTES : Float.BYTES);
+        }
+
+        String precision() {
+            return inDouble ? "double" : "single";
+        }
     }
 
-    private static void measure(int features, int k, boolean inDouble, int repeats, Optional<Limits> limits,
-            TextTable table, List<Map<String, Object>> json) {
+    private Shapes() { }
+
+    static Shapes measure(int repeats) {
+        Shapes shapes = new Shapes();
+        for (int[] shape : FEATURES_BY_K) {
+            for (boolean inDouble : new boolean[] {false, true}) {
+                shapes.shapes.add(measure(shape[0], shape[1], inDouble, repeats));
+            }
+        }
+        return shapes;
+    }
+
+    private static Shape measure(int features, int k, boolean inDouble, int repeats) {
         int width = inDouble ? Double.BYTES : Float.BYTES;
         long rows = (long) Math.min(MOST_BYTES / ((double) width * features), MOST_FLOPS / (2.0 * features * k));
         Workload workload = new Workload(rows, features, k, ITERATIONS, SEED, "random");
@@ -49,29 +61,48 @@ final class Shapes {
                 seconds[repeat] = outcome.seconds() / outcome.iterations();
             }
         }
-        double median = Rounds.median(seconds);
-        double gflops = workload.flops(1) / median / 1e9;
-        double gigabytes = (double) rows * features * width / median / 1e9;
-        Map<String, Object> entry = new LinkedHashMap<>();
-        entry.put("features", features);
-        entry.put("k", k);
-        entry.put("precision", inDouble ? "double" : "single");
-        entry.put("rows", rows);
-        entry.put("secondsAPass", seconds);
-        entry.put("gflops", gflops);
-        entry.put("gigabytesPerSecond", gigabytes);
-        json.add(entry);
-        table.row(features + " x " + k, inDouble ? "double" : "single", String.format(Locale.ROOT, "%,d", rows),
-            format("%.4f", Rounds.least(seconds)), format("%.4f", median), format("%.4f", Rounds.most(seconds)),
-            format("%.1f", gflops),
-            limits.map(limit -> share(gflops, limit.floatGflops())).orElse("?"),
-            limits.map(limit -> share(gflops, limit.doubleGflops())).orElse("?"),
-            format("%.1f", gigabytes),
-            limits.map(limit -> share(gigabytes, limit.readGigabytesPerSecond())).orElse("?"));
+        return new Shape(workload, inDouble, seconds);
     }
 
-    private static String share(double value, double limit) {
-        return format("%.0f%%", 100 * value / limit);
+    String table(Optional<Limits> limits) {
+        TextTable table = new TextTable("features x k", "precision", "rows", "s a pass: min", "median", "max",
+            "GFLOP/s", "GB/s", "of the tighter limit");
+        for (Shape shape : shapes) {
+            Workload workload = shape.workload();
+            double median = Rounds.median(shape.secondsAPass());
+            table.row(workload.features() + " x " + workload.k(), shape.precision(),
+                String.format(Locale.ROOT, "%,d", workload.rows()),
+                format("%.4f", Rounds.least(shape.secondsAPass())), format("%.4f", median),
+                format("%.4f", Rounds.most(shape.secondsAPass())),
+                format("%.1f", shape.flops() / median / 1e9), format("%.1f", shape.bytes() / median / 1e9),
+                limits.map(limit -> share(limit, shape, median)).orElse("not measured"));
+        }
+        return table + limits.map(limit -> limit
+            + "\nDouble rows may pass their peak: what is proven in single need not be computed in double.\n").orElse("");
+    }
+
+    private static String share(Limits limits, Shape shape, double seconds) {
+        double ofPeak = shape.flops() / (limits.gflops(shape.inDouble()) * 1e9) / seconds;
+        double ofBandwidth = shape.bytes() / (limits.readGigabytesPerSecond() * 1e9) / seconds;
+        return ofPeak > ofBandwidth
+            ? format("%.0f%% of flops", 100 * ofPeak) : format("%.0f%% of bytes", 100 * ofBandwidth);
+    }
+
+    List<Map<String, Object>> json() {
+        List<Map<String, Object>> json = new ArrayList<>();
+        for (Shape shape : shapes) {
+            double median = Rounds.median(shape.secondsAPass());
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("features", shape.workload().features());
+            entry.put("k", shape.workload().k());
+            entry.put("precision", shape.precision());
+            entry.put("rows", shape.workload().rows());
+            entry.put("secondsAPass", shape.secondsAPass());
+            entry.put("gflops", shape.flops() / median / 1e9);
+            entry.put("gigabytesPerSecond", shape.bytes() / median / 1e9);
+            json.add(entry);
+        }
+        return json;
     }
 
     private static String format(String pattern, double value) {

@@ -15,6 +15,7 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -76,8 +77,21 @@ record DemoData(Dataset<Row> table, String featuresColumn, String description) {
         }
         boolean parquet = isParquet(input);
         Dataset<Row> table = spark.read().format(parquet ? "parquet" : "libsvm").load(input.toUri().toString());
-        return new DemoData(table, featuresColumn(table.schema(), column),
+        String features = featuresColumn(table.schema(), column);
+        return new DemoData(withoutNulls(table, features), features,
             input.getFileName() + (parquet ? " (Parquet)" : " (LIBSVM)"));
+    }
+
+    /**
+     * Parquet arrays are read as if they could hold nulls, whatever they hold, and MLlib refuses their type. A null becomes
+     * NaN, which both estimators refuse by value.
+     */
+    private static Dataset<Row> withoutNulls(Dataset<Row> table, String features) {
+        if (!(table.schema().apply(features).dataType() instanceof ArrayType array) || !array.containsNull()) {
+            return table;
+        }
+        return table.withColumn(features, functions.transform(table.col(features),
+            element -> functions.coalesce(element, functions.lit(Double.NaN).cast(array.elementType()))));
     }
 
     static String featuresColumn(StructType schema, String wanted) {

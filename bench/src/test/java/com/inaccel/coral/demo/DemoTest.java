@@ -2,6 +2,7 @@ package com.inaccel.coral.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.inaccel.coral.bench.support.LocalSpark;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -11,8 +12,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -70,6 +73,25 @@ class DemoTest {
         assertThat(output.toString(StandardCharsets.UTF_8)).contains("points.libsvm (LIBSVM): 4 rows");
         assertThat(Files.readAllLines(directory.resolve("centers.csv")))
             .containsExactlyInAnyOrder("0.125,0.5", "100.0,102.0");
+    }
+
+    @Test
+    void shouldReadTheArraysOfAParquetFile() throws IOException {
+        Path file = directory.resolve("points.parquet");
+        SparkSession spark = LocalSpark.start("demo-test", 1, directory, Map.of());
+        try {
+            spark.sql("SELECT id, array(float(id % 2 * 100), float(id)) AS point FROM range(6)")
+                .write().parquet(file.toUri().toString());
+        } finally {
+            spark.stop();
+        }
+
+        int status = run("--input", file.toString(), "--k", "2", "--address", "embedded:", "--out", directory.toString());
+
+        assertThat(errors.toString()).isEmpty();
+        assertThat(status).isZero();
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("points.parquet (Parquet): 6 rows");
+        assertThat(Files.readAllLines(directory.resolve("centers.csv"))).containsExactlyInAnyOrder("0.0,2.0", "100.0,3.0");
     }
 
     @Test

@@ -4,6 +4,7 @@ import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -33,7 +34,7 @@ public final class ManagerProcess implements AutoCloseable {
     }
 
     /**
-     * Starts {@code node --root root} and returns when it listens.
+     * Starts {@code node --root root} and returns when it listens. Writes there and to {@code root-tmp} beside it.
      *
      * @param emulate devices to emulate, e.g. {@code xilinx/u250:2}; empty for the real ones
      * @throws CoralException NO_MANAGER with the manager's last words when it does not come up
@@ -43,8 +44,10 @@ public final class ManagerProcess implements AutoCloseable {
         if (!emulate.isEmpty()) {
             arguments.addAll(List.of("--emulate", emulate));
         }
-        List<String> options = List.of("-Dlog4j2.configurationFile="
-            + System.getProperty("log4j2.configurationFile", ""));
+        // Native libraries unpack themselves here, and stay: beside the root, they go when their owner deletes it all.
+        Path temporary = Files.createDirectories(root.resolveSibling(root.getFileName() + "-tmp"));
+        List<String> options = List.of("-Djava.io.tmpdir=" + temporary,
+            "-Dlog4j2.configurationFile=" + System.getProperty("log4j2.configurationFile", ""));
         Process process = ChildJvm.leashed(MAIN, options, arguments).redirectErrorStream(true).start();
         ManagerProcess manager = new ManagerProcess(process, root.resolve("coral.sock"));
         try {

@@ -2,6 +2,7 @@ package com.inaccel.coral.ml.clustering;
 
 import com.inaccel.coral.ml.CoralConf;
 import com.inaccel.coral.ml.FitReport;
+import com.inaccel.coral.ml.shipping.ArraysOfNumbers;
 import com.inaccel.coral.ml.shipping.ShippedData;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,6 +24,8 @@ import org.apache.spark.mllib.linalg.Vectors;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 import scala.Option;
 import scala.Some;
 import scala.collection.JavaConverters;
@@ -99,6 +102,21 @@ public class KMeans extends org.apache.spark.ml.clustering.KMeans {
         }
     }
 
+    /**
+     * As MLlib's, except that arrays which may hold nulls by their type are accepted too: Parquet's always may. Those that do
+     * are refused when they are read.
+     */
+    @Override
+    public StructType transformSchema(StructType schema) {
+        int features = ArraysOfNumbers.indexOf(schema, getFeaturesCol());
+        if (features < 0) {
+            return super.transformSchema(schema);
+        }
+        StructField[] fields = super.transformSchema(ArraysOfNumbers.withoutNulls(schema, features)).fields();
+        fields[features] = schema.fields()[features];
+        return new StructType(fields);
+    }
+
     private void log(Instrumentation instrumentation, Dataset<?> dataset) {
         transformSchema(dataset.schema(), true);
         instrumentation.logPipelineStage(this);
@@ -134,7 +152,7 @@ public class KMeans extends org.apache.spark.ml.clustering.KMeans {
         KMeansModel model = new KMeansModel(uid(), parent);
         model.setParent(this);
         copyValues(model, copyValues$default$2());
-        Option<KMeansSummary> summary = new Some<>(new KMeansSummary(model.transform(dataset), getPredictionCol(),
+        Option<KMeansSummary> summary = new Some<>(new KMeansSummary(model.transform(ArraysOfNumbers.withoutNulls(dataset, getFeaturesCol())), getPredictionCol(),
             getFeaturesCol(), getK(), fit.iterations(), fit.trainingCost()));
         return (KMeansModel) model.setSummary(summary);
     }

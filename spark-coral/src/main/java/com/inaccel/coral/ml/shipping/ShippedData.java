@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
@@ -81,12 +82,14 @@ public final class ShippedData implements AutoCloseable {
 
     /** The plan's rows, or its columnar batches where a columnar reader is all there is to the plan. */
     private static RDD<?> input(Dataset<Row> selected, Kind kind) {
-        SparkPlan plan = selected.queryExecution().executedPlan();
-        if (plan instanceof WholeStageCodegenExec codegen) {
-            plan = codegen.child();
-        }
-        boolean columnar = kind == Kind.FLOATS && plan instanceof ColumnarToRowExec && plan.output().size() == 1;
-        return columnar ? ((ColumnarToRowExec) plan).child().executeColumnar() : selected.queryExecution().toRdd();
+        return columnarChild(selected.queryExecution().executedPlan(), kind).<RDD<?>>map(SparkPlan::executeColumnar)
+            .orElseGet(() -> selected.queryExecution().toRdd());
+    }
+
+    static Optional<SparkPlan> columnarChild(SparkPlan plan, Kind kind) {
+        SparkPlan top = plan instanceof WholeStageCodegenExec codegen ? codegen.child() : plan;
+        return kind == Kind.FLOATS && top instanceof ColumnarToRowExec toRows && top.output().size() == 1
+            ? Optional.of(toRows.child()) : Optional.empty();
     }
 
     public List<ShippedPartition.Info> partitions() {

@@ -133,7 +133,7 @@ class KMeansFitTest {
             .isInstanceOf(SparkException.class);
         assertThat(JavaConverters.mapAsJavaMap(spark().sparkContext().getPersistentRDDs()).values())
             .extracting(rdd -> rdd.name()).doesNotContain("coral training data");
-        assertThat(com.inaccel.coral.ml.shipping.LeakCheck.sharedMemoryInUse()).isZero();
+        assertThat(com.inaccel.coral.ml.shipping.Inside.sharedMemoryInUse()).isZero();
     }
 
     @Test
@@ -172,6 +172,36 @@ class KMeansFitTest {
         assertThat(fromPlainSpark.getK()).isEqualTo(7);
         kMeans().write().overwrite().save(temp.resolve("ours").toString());
         assertThat(KMeans.load(temp.resolve("ours").toString()).getK()).isEqualTo(4);
+    }
+
+    /** Parquet's arrays allow nulls by their type, which MLlib refuses; the columnar reader's batches are shipped as such. */
+    @Test
+    void shouldFitArraysStraightFromParquet() {
+        Dataset<Row> vectors = vectors(blobs(700, 5, 4, 1), 2);
+        Dataset<Row> arrays = vectors.select(
+            org.apache.spark.ml.functions.vector_to_array(vectors.col("features"), "float32").as("features"));
+        String file = temp.resolve("arrays.parquet").toUri().toString();
+        arrays.write().parquet(file);
+        Dataset<Row> read = spark().read().parquet(file);
+        assertThat(com.inaccel.coral.ml.shipping.Inside.isColumnar(read, "features")).isTrue();
+        KMeansModel model = kMeans().fit(read);
+        assertThat(model.summary().clusterSizes()).hasSize(4);
+        spark().conf().set("spark.sql.parquet.enableNestedColumnVectorizedReader", "false");
+        try {
+            Dataset<Row> byRows = spark().read().parquet(file);
+            assertThat(com.inaccel.coral.ml.shipping.Inside.isColumnar(byRows, "features")).isFalse();
+            assertThat(kMeans().fit(byRows).clusterCenters()).isEqualTo(model.clusterCenters());
+        } finally {
+            spark().conf().unset("spark.sql.parquet.enableNestedColumnVectorizedReader");
+        }
+    }
+
+    @Test
+    void shouldRefuseNullsInArrays() {
+        Dataset<Row> data = frame(List.of(RowFactory.create((Object) new Double[] {1.0, null})),
+            new StructType().add("features", org.apache.spark.sql.types.DataTypes.createArrayType(
+                org.apache.spark.sql.types.DataTypes.DoubleType, true)), 1);
+        assertThatThrownBy(() -> kMeans().fit(data)).hasStackTraceContaining("element 1 is");
     }
 
     @Test

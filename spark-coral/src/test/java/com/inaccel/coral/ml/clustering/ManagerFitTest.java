@@ -12,7 +12,7 @@ import com.inaccel.coral.manager.Limits;
 import com.inaccel.coral.manager.Manager;
 import com.inaccel.coral.ml.FitReport;
 import com.inaccel.coral.ml.SparkTest;
-import com.inaccel.coral.ml.shipping.LeakCheck;
+import com.inaccel.coral.ml.shipping.Inside;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,7 +60,7 @@ class ManagerFitTest {
     @AfterEach
     void stop() {
         spark().conf().unset("spark.coral.address");
-        LeakCheck.sharedMemoryInUse();
+        Inside.sharedMemoryInUse();
         manager.close();
         engine.close();
     }
