@@ -59,8 +59,15 @@ abstract class KMeans implements Accelerator {
         return parameters;
     }
 
-    /** At least this many rows of one block: what one work-item does, and what is summed before blocks are added up. */
-    static final long LEAST_BLOCK_ROWS = 2048;
+    /** Rows of one block at least: what one work-item does, and what is summed before blocks are added up. */
+    private static final int LEAST_BLOCK_ROWS = 2048;
+    /** Blocks of one request at least, where it has the rows: work-items to share out among the device's units. */
+    private static final int LEAST_BLOCKS = 8;
+
+    /** Rows of one block; {@code enough} of them make a block's sums small beside the rows themselves. */
+    static int blockRows(int rows, long enough) {
+        return (int) Math.max(LEAST_BLOCK_ROWS, Math.min(enough, ceilDiv(rows, LEAST_BLOCKS)));
+    }
 
     static int blocks(int rows, int blockRows) {
         return (int) ceilDiv(rows, blockRows);

@@ -42,9 +42,8 @@ abstract class KMeansDense extends KMeans {
         return k * padded(d) + padded(k + 1L);
     }
 
-    /** Enough rows that a block's k * d sums are few beside them. */
-    private static int blockRows(int k) {
-        return (int) Math.min(Integer.MAX_VALUE, Math.max(LEAST_BLOCK_ROWS, 16L * k));
+    private static int blockRowsOf(int n, int k) {
+        return blockRows(n, 16L * k);
     }
 
     private List<Operand> screen(int k, int d) {
@@ -173,8 +172,8 @@ abstract class KMeansDense extends KMeans {
             double[] centers = doubles(arguments.bufferAt(CENTERS), k * d);
             ByteBuffer features = arguments.bufferAt(FEATURES);
             DoubleBuffer weights = arguments.bytesAt(WEIGHTS) == 0 ? null : arguments.bufferAt(WEIGHTS).asDoubleBuffer();
-            int blockRows = blockRows(k);
-            double[] sums = sumBlocks(blocks(n, blockRows(k)), block -> {
+            int blockRows = blockRowsOf(n, k);
+            double[] sums = sumBlocks(blocks(n, blockRows), block -> {
                 double[] partial = new double[k * d + k + 1];
                 double[] x = new double[d];
                 Nearest nearest = new Nearest();
@@ -201,14 +200,14 @@ abstract class KMeansDense extends KMeans {
             int n = arguments.intAt(N);
             int d = arguments.intAt(D);
             int k = arguments.intAt(K);
-            int blocks = blocks(n, blockRows(k));
+            int blocks = blocks(n, blockRowsOf(n, k));
             boolean weighted = arguments.bytesAt(WEIGHTS) != 0;
             long length = partial(k, d);
             Scratch partials = new Scratch(PARTIALS, blocks * length * Double.BYTES);
             List<Operand> assign = new ArrayList<>(List.of(new Arg(FEATURES), new Arg(weighted ? WEIGHTS : CENTERS)));
             assign.addAll(super.screen(k, d));
             assign.addAll(List.of(groups(blocks, k, d), partials, new Arg(N), new Arg(D), new Arg(K),
-                new IntValue(blockRows(k)), new IntValue(weighted ? 1 : 0)));
+                new IntValue(blockRowsOf(n, k)), new IntValue(weighted ? 1 : 0)));
             return List.of(
                 super.pack(CENTERS, k, d),
                 new Launch("assign", blocks, assign),
@@ -278,11 +277,11 @@ abstract class KMeansDense extends KMeans {
             int n = arguments.intAt(N);
             int d = arguments.intAt(D);
             int m = arguments.intAt(M);
-            int blocks = blocks(n, blockRows(m));
+            int blocks = blocks(n, blockRowsOf(n, m));
             List<Operand> nearest = new ArrayList<>(List.of(new Arg(FEATURES)));
             nearest.addAll(super.screen(m, d));
             nearest.addAll(List.of(groups(blocks, m, d), new Arg(DISTANCES), new Arg(LABELS),
-                new Arg(N), new Arg(D), new Arg(M), new Arg(BASE), new IntValue(blockRows(m))));
+                new Arg(N), new Arg(D), new Arg(M), new Arg(BASE), new IntValue(blockRowsOf(n, m))));
             return List.of(super.pack(CENTERS, m, d), new Launch("nearest", blocks, nearest));
         }
     }

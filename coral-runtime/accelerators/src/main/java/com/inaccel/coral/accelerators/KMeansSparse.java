@@ -49,9 +49,8 @@ abstract class KMeansSparse extends KMeans {
         return padded((long) k * d + k + 1);
     }
 
-    /** Enough rows that a block's sums take no more memory than a few non-zeros a row would. */
-    private static int blockRows(int k, int d) {
-        return (int) Math.min(Integer.MAX_VALUE, Math.max(LEAST_BLOCK_ROWS, Math.max(16L * k, (long) k * d / 8)));
+    private static int blockRowsOf(int n, int k, int d) {
+        return blockRows(n, Math.max(16L * k, (long) k * d / 8));
     }
 
     private static List<Operand> prepared(int k, int d) {
@@ -183,8 +182,8 @@ abstract class KMeansSparse extends KMeans {
             int k = arguments.intAt(K);
             double[] centers = doubles(arguments.bufferAt(CENTERS), k * d);
             DoubleBuffer weights = arguments.bytesAt(WEIGHTS) == 0 ? null : arguments.bufferAt(WEIGHTS).asDoubleBuffer();
-            int blockRows = blockRows(k, d);
-            double[] sums = sumBlocks(blocks(n, blockRows(k, d)), block -> {
+            int blockRows = blockRowsOf(n, k, d);
+            double[] sums = sumBlocks(blocks(n, blockRows), block -> {
                 double[] partial = new double[k * d + k + 1];
                 Nearest nearest = new Nearest();
                 KMeansSparse.Matrix matrix = matrix(arguments, centers, d, k);
@@ -212,7 +211,7 @@ abstract class KMeansSparse extends KMeans {
             int n = arguments.intAt(N);
             int d = arguments.intAt(D);
             int k = arguments.intAt(K);
-            int blocks = blocks(n, blockRows(k, d));
+            int blocks = blocks(n, blockRowsOf(n, k, d));
             boolean weighted = arguments.bytesAt(WEIGHTS) != 0;
             long length = partial(k, d);
             Scratch partials = new Scratch(PARTIALS, blocks * length * Double.BYTES);
@@ -220,7 +219,7 @@ abstract class KMeansSparse extends KMeans {
                 new Arg(weighted ? WEIGHTS : CENTERS)));
             assign.addAll(prepared(k, d));
             assign.addAll(List.of(partials, new Arg(N), new Arg(D), new Arg(K),
-                new IntValue(super.nonZeros(arguments)), new IntValue(blockRows(k, d)), new IntValue(weighted ? 1 : 0)));
+                new IntValue(super.nonZeros(arguments)), new IntValue(blockRowsOf(n, k, d)), new IntValue(weighted ? 1 : 0)));
             return List.of(
                 transpose(CENTERS, k, d),
                 new Launch("sparse_assign", blocks, assign),
@@ -282,11 +281,12 @@ abstract class KMeansSparse extends KMeans {
         public List<Launch> plan(Arguments arguments) {
             int d = arguments.intAt(D);
             int m = arguments.intAt(M);
-            int blocks = blocks(arguments.intAt(N), blockRows(m, d));
+            int n = arguments.intAt(N);
+            int blocks = blocks(n, blockRowsOf(n, m, d));
             List<Operand> nearest = new ArrayList<>(List.of(new Arg(ROW_STARTS), new Arg(INDICES), new Arg(VALUES)));
             nearest.addAll(prepared(m, d));
             nearest.addAll(List.of(new Arg(DISTANCES), new Arg(LABELS), new Arg(N), new Arg(D), new Arg(M),
-                new IntValue(super.nonZeros(arguments)), new Arg(BASE), new IntValue(blockRows(m, d))));
+                new IntValue(super.nonZeros(arguments)), new Arg(BASE), new IntValue(blockRowsOf(n, m, d))));
             return List.of(transpose(CENTERS, m, d), new Launch("sparse_nearest", blocks, nearest));
         }
     }

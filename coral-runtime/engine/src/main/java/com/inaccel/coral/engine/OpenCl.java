@@ -35,6 +35,9 @@ final class OpenCl {
 
     static Discovery discover() {
         try {
+            // JOCL unpacks its native half into the temporary directory, and would load a file of that name that is there
+            // already, whoever put it there. With this it takes a name that nobody can foresee.
+            System.setProperty("uniqueLibraryNames", "true");
             CL.setExceptionsEnabled(true);
             List<Found> found = new ArrayList<>();
             for (cl_platform_id platform : platforms()) {

@@ -75,6 +75,7 @@ abstract class KMeansContract {
             }
         }
         cases.add(new Case(Data.NORMAL, 300, 784, 130, false, false));
+        cases.add(new Case(Data.NORMAL, 20_000, 3, 200, true, true)); // blocks of an eighth of the rows
         return cases.stream();
     }
 
@@ -85,7 +86,7 @@ abstract class KMeansContract {
         double[] centers = centers(is, features);
         double[] weights = weights(is);
         double[] expected = assign(is, weights, denseDistances(is, features, centers), features,
-            (int) Math.max(2048, 16L * is.k));
+            blockRows(is.n, 16L * is.k));
         double[] actual = run(Request.of(name("Assign", is)), is, List.of(
             real(is, features), doubles(is.weighted ? weights : new double[0]), doubles(centers)), expected.length);
         assertThat(actual).isEqualTo(expected);
@@ -98,7 +99,7 @@ abstract class KMeansContract {
         Csr csr = new Csr(dense, is.n, is.d);
         double[] centers = centers(is, dense);
         double[] weights = weights(is);
-        int blockRows = (int) Math.max(2048, Math.max(16L * is.k, (long) is.k * is.d / 8));
+        int blockRows = blockRows(is.n, Math.max(16L * is.k, (long) is.k * is.d / 8));
         double[] expected = assign(is, weights, sparseDistances(is, dense, centers), dense, blockRows);
         double[] actual = run(Request.of(name("AssignSparse", is)), is, List.of(ints(csr.starts), ints(csr.indices),
             real(is, csr.values), doubles(is.weighted ? weights : new double[0]), doubles(centers)), expected.length);
@@ -147,6 +148,10 @@ abstract class KMeansContract {
             }
         }
         state.close();
+    }
+
+    private static int blockRows(int rows, long enough) {
+        return (int) Math.max(2048, Math.min(enough, (rows + 7) / 8));
     }
 
     private double[] run(Request.Builder request, Case is, List<ByteBuffer> buffers, int resultLength) {
