@@ -1,7 +1,5 @@
 package com.inaccel.coral.ml.shipping;
 
-import com.inaccel.coral.CoralException;
-import com.inaccel.coral.ErrorCode.Actor;
 import com.inaccel.coral.Session;
 import com.inaccel.coral.ml.CoralConf.Precision;
 import java.util.ArrayList;
@@ -17,11 +15,14 @@ import java.util.List;
 final class PartitionShipper implements AutoCloseable {
     /** Rows that the shift is taken from, and that a sparse row's length is estimated from. */
     private static final int HEAD_ROWS = 64;
-    /** Segments grow fast, since each costs every pass a request; what the last one does not need goes back when it is sealed. */
+    /*
+     * Segments grow fast, since each costs every pass a request; what the last one does not need goes back when it is
+     * sealed. Their sizes depend on the rows alone, never on how much memory is free: sums are rounded batch by batch, so
+     * other sizes would be other bits.
+     */
     private static final long FIRST_SEGMENT_BYTES = 8L << 20;
-    private static final long LARGEST_SEGMENT_BYTES = 512L << 20;
-    private static final long SMALLEST_SEGMENT_BYTES = 1L << 20;
-    private static final int SEGMENT_GROWTH = 8;
+    private static final long LARGEST_SEGMENT_BYTES = 256L << 20;
+    private static final int SEGMENT_GROWTH = 4;
 
     private final Session session;
     private final Precision precision;
@@ -150,24 +151,10 @@ final class PartitionShipper implements AutoCloseable {
             writer = null;
         }
         if (writer == null) {
-            writer = startSegment(row.count);
+            writer = new BatchWriter(session, layout, nextSegmentBytes, row.count);
             nextSegmentBytes = Math.min(SEGMENT_GROWTH * nextSegmentBytes, LARGEST_SEGMENT_BYTES);
         }
         writer.append(row, weight, norm);
-    }
-
-    /** As large as planned, or as large as memory and quota still allow: a smaller segment serves as well. */
-    private BatchWriter startSegment(int leastValues) {
-        while (true) {
-            try {
-                return new BatchWriter(session, layout, nextSegmentBytes, leastValues);
-            } catch (CoralException e) {
-                if (e.code().actor() != Actor.RESOURCES || nextSegmentBytes <= SMALLEST_SEGMENT_BYTES) {
-                    throw e;
-                }
-                nextSegmentBytes = Math.max(SMALLEST_SEGMENT_BYTES, nextSegmentBytes / 2);
-            }
-        }
     }
 
     /** Gives back what was not handed over. */

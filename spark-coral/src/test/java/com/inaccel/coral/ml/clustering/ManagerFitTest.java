@@ -176,15 +176,6 @@ class ManagerFitTest {
         assertThat(engine.stats().usedBytes()).isZero();
     }
 
-    @Test
-    void shouldFillAQuotaThatSegmentsOfTheUsualSizeWouldNotFitInto() {
-        Dataset<Row> data = vectors(blobs(20_000, 50, 5, 1), 2); // 8 MB
-        Vector[] expected = kMeans().fit(data).clusterCenters();
-        stop();
-        start(Map.of("coral.memory.pool.idle", "0s"), 11L << 20);
-        assertThat(kMeans().fit(data).clusterCenters()).isEqualTo(expected);
-    }
-
     /** A client that fits until it is killed. */
     static final class EndlessFits {
         private EndlessFits() { }
