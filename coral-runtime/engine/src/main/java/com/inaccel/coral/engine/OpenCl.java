@@ -34,7 +34,7 @@ final class OpenCl {
     record Found(cl_platform_id platformId, cl_device_id deviceId, String vendor, String platform) { }
 
     static Discovery discover() {
-        try {
+        try (SignalHandlers jvms = SignalHandlers.keep()) {
             // JOCL unpacks its native half into the temporary directory, and would load a file of that name that is there
             // already, whoever put it there. With this it takes a name that nobody can foresee.
             System.setProperty("uniqueLibraryNames", "true");

@@ -104,7 +104,7 @@ final class OpenClDevice implements Device {
 
     @Override
     public void program(Bitstream bitstream) {
-        try {
+        try (SignalHandlers jvms = SignalHandlers.keep()) {
             if (!holdsManyBitstreams) {
                 programs.values().forEach(OpenClProgram::close);
                 programs.clear();
@@ -160,8 +160,18 @@ final class OpenClDevice implements Device {
 
     @Override
     public Timing run(Execution execution) {
+        OpenClProgram program = programs.get(execution.bitstream());
+        if (!program.firstRun()) {
+            return run(execution, program);
+        }
+        // Some drivers compile a kernel when it runs for the first time.
+        try (SignalHandlers jvms = SignalHandlers.keep()) {
+            return run(execution, program);
+        }
+    }
+
+    private Timing run(Execution execution, OpenClProgram program) {
         try {
-            OpenClProgram program = programs.get(execution.bitstream());
             long started = System.nanoTime();
             cl_mem[] memory = memory(execution);
             copyIn(execution, memory);

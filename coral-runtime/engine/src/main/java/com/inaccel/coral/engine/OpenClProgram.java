@@ -31,9 +31,18 @@ final class OpenClProgram implements AutoCloseable {
     private final ClHandle<cl_program> program;
     private final Map<String, ClHandle<cl_kernel>> kernels = new HashMap<>();
 
+    private boolean ran;
+
     private OpenClProgram(String origin, ClHandle<cl_program> program) {
         this.origin = origin;
         this.program = program;
+    }
+
+    /** Whether no request has run on it yet; true once. */
+    boolean firstRun() {
+        boolean first = !ran;
+        ran = true;
+        return first;
     }
 
     /** @throws CoralException BAD_BITSTREAM, with the compiler's log where there is one */
