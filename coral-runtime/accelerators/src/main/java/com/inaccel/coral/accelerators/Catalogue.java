@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 /** The accelerators that come with Coral, and the bitstreams that implement them. */
 public final class Catalogue {
     private static final Map<String, Accelerator> ACCELERATORS = Stream
-        .concat(Stream.of(new VectorAdd()), KMeans.all().stream())
+        .of(List.of(new VectorAdd()), KMeans.all(), LogisticRegression.all()).flatMap(List::stream)
         .collect(toUnmodifiableMap(Accelerator::name, identity()));
 
     private static final List<String> MANIFESTS = List.of(
@@ -18,7 +18,11 @@ public final class Catalogue {
         "kmeans/dense-single.json",
         "kmeans/dense-double.json",
         "kmeans/sparse-single.json",
-        "kmeans/sparse-double.json"
+        "kmeans/sparse-double.json",
+        "logistic/dense-single.json",
+        "logistic/dense-double.json",
+        "logistic/sparse-single.json",
+        "logistic/sparse-double.json"
     );
 
     private Catalogue() { }
@@ -28,7 +32,10 @@ public final class Catalogue {
         return ACCELERATORS;
     }
 
-    /** Manifests of the built-in bitstreams: class-path resources relative to this class, their sources beside them. */
+    /**
+     * Manifests of the built-in bitstreams: class-path resources relative to this class. Their sources lie beside
+     * them or, where several share one, beside this class.
+     */
     public static List<String> manifests() {
         return MANIFESTS;
     }

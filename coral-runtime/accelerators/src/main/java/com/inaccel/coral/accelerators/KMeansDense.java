@@ -10,12 +10,11 @@ import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** KMeans over dense rows; kernels, contract and the reason for their speed in {@code dense.cl}. */
+/** KMeans over dense rows; kernels and contract in {@code dense.cl}, the reason for their speed in {@code screen.cl}. */
 abstract class KMeansDense extends KMeans {
-    private static final int LANES = 8;
     private static final int TILE = 8;
     private static final int GROUP = 32;
-    private static final int REDUCE_CHUNK = 64;
+    private static final int VECTOR = 16;
 
     /* Scratch slots. */
     private static final int PADDED = 0;
@@ -31,10 +30,6 @@ abstract class KMeansDense extends KMeans {
     private KMeansDense(String kernelId, Real real, List<Parameter> parameters) {
         super(kernelId, real, parameters);
         this.real = real;
-    }
-
-    private static long padded(long count) {
-        return ceilDiv(count, LANES) * LANES;
     }
 
     /** Doubles of one block's partial. */
@@ -62,8 +57,11 @@ abstract class KMeansDense extends KMeans {
         return new Launch("center_pack", ceilDiv(k, TILE), operands);
     }
 
+    /** Floats for a group of rows in each block, and for what the fixed-point screen prepares of rows and centers. */
     private static Scratch groups(int blocks, int k, int d) {
-        return new Scratch(GROUPS, (long) blocks * GROUP * ((long) d + k) * Float.BYTES);
+        long pairs = ceilDiv(d, 2);
+        long fixedCenters = ceilDiv(k, VECTOR) * VECTOR * (pairs + 2);
+        return new Scratch(GROUPS, blocks * (GROUP * (pairs + d + k) + fixedCenters) * Float.BYTES);
     }
 
     /** D of the contract, or something above {@code limit} as soon as it is known to be. */
@@ -161,7 +159,7 @@ abstract class KMeansDense extends KMeans {
             requireWeights(arguments, WEIGHTS, (int) n);
             requireElements(arguments, CENTERS, k * d);
             requireElements(arguments, RESULT, k * d + k + 1);
-            requireCountable(partial((int) k, (int) d));
+            requireCountable(partial((int) k, (int) d), FEWER);
         }
 
         @Override
@@ -180,7 +178,7 @@ abstract class KMeansDense extends KMeans {
                 Values values = new Values(features, parameters().get(FEATURES).type(), d);
                 int end = (int) Math.min(n, (block + 1L) * blockRows);
                 for (int i = block * blockRows; i < end; i++) {
-                    values.read(i * d, x);
+                    values.read(i * d, x, d);
                     nearest(x, centers, k, nearest);
                     double weight = weights == null ? 1 : weights.get(i);
                     int sum = nearest.label * d;
@@ -211,9 +209,8 @@ abstract class KMeansDense extends KMeans {
             return List.of(
                 super.pack(CENTERS, k, d),
                 new Launch("assign", blocks, assign),
-                new Launch("reduce", ceilDiv(length, REDUCE_CHUNK), List.of(partials, new Arg(RESULT), new Arg(K),
-                    new Arg(D), new IntValue((int) padded(d)), new IntValue(Math.toIntExact(length)),
-                    new IntValue(blocks))));
+                new Partial(k, d, (int) padded(d), d, 1, k + 1, Math.toIntExact(length))
+                    .reduce(partials, RESULT, blocks));
         }
     }
 
@@ -263,7 +260,7 @@ abstract class KMeansDense extends KMeans {
             double[] x = new double[d];
             Nearest nearest = new Nearest();
             for (int i = 0; i < n; i++) {
-                values.read(i * d, x);
+                values.read(i * d, x, d);
                 nearest(x, centers, m, nearest);
                 if (nearest.distance < distances.get(i)) {
                     distances.put(i, nearest.distance);

@@ -11,9 +11,6 @@ import java.util.List;
 
 /** KMeans over sparse rows (CSR); kernels and contract in {@code sparse.cl}. */
 abstract class KMeansSparse extends KMeans {
-    private static final int LANES = 8;
-    private static final int REDUCE_CHUNK = 64;
-
     /* Scratch slots. */
     private static final int TRANSPOSED = 0;
     private static final int SQUARES = 1;
@@ -27,21 +24,8 @@ abstract class KMeansSparse extends KMeans {
     private final Real real;
 
     private KMeansSparse(String kernelId, Real real, List<Parameter> others) {
-        super(kernelId + "Sparse", real, concat(List.of(
-            new Parameter("row_starts", Type.INTS, Access.READ),
-            new Parameter("indices", Type.INTS, Access.READ),
-            new Parameter("values", real.type, Access.READ)), others));
+        super(kernelId + "Sparse", real, concat(csr(real), others));
         this.real = real;
-    }
-
-    private static List<Parameter> concat(List<Parameter> first, List<Parameter> second) {
-        List<Parameter> all = new ArrayList<>(first);
-        all.addAll(second);
-        return List.copyOf(all);
-    }
-
-    private static long padded(long count) {
-        return ceilDiv(count, LANES) * LANES;
     }
 
     /** Doubles of one block's partial. */
@@ -172,7 +156,7 @@ abstract class KMeansSparse extends KMeans {
             requireWeights(arguments, WEIGHTS, (int) n);
             requireElements(arguments, CENTERS, k * d);
             requireElements(arguments, RESULT, k * d + k + 1);
-            requireCountable(partial((int) k, (int) d));
+            requireCountable(partial((int) k, (int) d), FEWER);
         }
 
         @Override
@@ -223,8 +207,7 @@ abstract class KMeansSparse extends KMeans {
             return List.of(
                 transpose(CENTERS, k, d),
                 new Launch("sparse_assign", blocks, assign),
-                new Launch("reduce", ceilDiv(length, REDUCE_CHUNK), List.of(partials, new Arg(RESULT), new Arg(K),
-                    new Arg(D), new Arg(D), new IntValue(Math.toIntExact(length)), new IntValue(blocks))));
+                new Partial(k, d, d, d, 1, k + 1, Math.toIntExact(length)).reduce(partials, RESULT, blocks));
         }
     }
 

@@ -3,6 +3,7 @@ package com.inaccel.coral.engine;
 import com.inaccel.coral.accelerators.Accelerator;
 import java.math.BigInteger;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * A bitstream with its manifest, checked. Compared by identity: each is loaded once.
@@ -22,8 +23,28 @@ record Bitstream(
         String options,
         byte[] binary) {
 
-    /** @param builtIn whether the accelerator comes with Coral: has a reference, and writes its WRITE slices entirely */
-    record Kernel(Accelerator accelerator, boolean builtIn) { }
+    /**
+     * @param builtIn whether the accelerator comes with Coral: has a reference, and writes its WRITE slices entirely
+     * @param greatest by parameter: the greatest value that the bitstream supports; {@code Long.MAX_VALUE} without a limit
+     */
+    record Kernel(Accelerator accelerator, boolean builtIn, List<Long> greatest) {
+        Kernel {
+            greatest = List.copyOf(greatest);
+        }
+
+        boolean limits(int index) {
+            return greatest.get(index) != Long.MAX_VALUE;
+        }
+
+        boolean isLimited() {
+            return IntStream.range(0, greatest.size()).anyMatch(this::limits);
+        }
+
+        boolean admits(BoundArguments arguments) {
+            return IntStream.range(0, greatest.size())
+                .allMatch(index -> !limits(index) || arguments.integerAt(index) <= greatest.get(index));
+        }
+    }
 
     /** What it was made for; {@code *} stands for any. */
     record Platform(String vendor, String name, String version) {

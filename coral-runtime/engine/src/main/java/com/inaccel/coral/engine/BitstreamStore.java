@@ -17,7 +17,6 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
@@ -62,19 +61,19 @@ final class BitstreamStore {
         return names;
     }
 
-    /** The latest version that implements the accelerator and that a device accepts. */
-    Optional<Bitstream> latest(String accelerator, Predicate<Bitstream> accepted) {
+    /** Those that implement the accelerator and that a device accepts, the latest version first. */
+    List<Bitstream> implementing(String accelerator, Predicate<Bitstream> accepted) {
         return bitstreams.stream()
             .filter(bitstream -> bitstream.kernels().stream()
                 .anyMatch(kernel -> kernel.accelerator().name().equals(accelerator)))
-            .filter(accepted).findFirst();
+            .filter(accepted).toList();
     }
 
     private static Bitstream resource(String manifest, Map<String, Accelerator> catalogue) {
         String home = manifest.substring(0, manifest.lastIndexOf('/') + 1);
         String origin = "built-in:" + manifest;
         return Manifest.read(origin, readOrBad(origin, () -> resourceBytes(manifest)),
-            name -> resourceBytes(home + name), catalogue);
+            name -> resourceBytes(Catalogue.class.getResource(home + name) == null ? name : home + name), catalogue);
     }
 
     private static byte[] resourceBytes(String name) throws IOException {

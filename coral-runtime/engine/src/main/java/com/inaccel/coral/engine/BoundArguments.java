@@ -56,6 +56,11 @@ final class BoundArguments implements Arguments {
         return false;
     }
 
+    /** The INT or LONG at {@code index}. */
+    long integerAt(int index) {
+        return arguments.get(index) instanceof Argument.Int narrow ? narrow.value() : longAt(index);
+    }
+
     @Override
     public int intAt(int index) {
         return ((Argument.Int) arguments.get(index)).value();

@@ -5,16 +5,13 @@ import static java.util.stream.Collectors.toCollection;
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.DeviceInfo;
 import com.inaccel.coral.ErrorCode;
-import com.inaccel.coral.accelerators.Accelerator;
 import com.inaccel.coral.engine.EngineConfig.Key;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -45,14 +42,6 @@ public final class Engine implements AutoCloseable {
     private final int hostFallbacks;
     private volatile Thread housekeeper;
     private boolean closed;
-
-    /**
-     * An accelerator that some device here can run.
-     *
-     * @param byDevice the bitstream to program there; null where the device has none for it
-     * @param implementations without repetition: a request is checked by each, as its device is not known yet
-     */
-    record Installed(Bitstream[] byDevice, List<Accelerator> implementations) { }
 
     private Engine(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
         this.store = store;
@@ -192,12 +181,10 @@ public final class Engine implements AutoCloseable {
 
     private void install(List<Device> devices) {
         for (String name : store.accelerators()) {
-            Bitstream[] byDevice = devices.stream()
-                .map(device -> store.latest(name, device::accepts).orElse(null)).toArray(Bitstream[]::new);
-            List<Accelerator> implementations = Arrays.stream(byDevice).filter(Objects::nonNull)
-                .map(bitstream -> bitstream.kernel(name).accelerator()).distinct().toList();
-            if (!implementations.isEmpty()) {
-                installed.put(name, new Installed(byDevice, implementations));
+            List<List<Bitstream>> candidates = devices.stream()
+                .map(device -> store.implementing(name, device::accepts)).toList();
+            if (candidates.stream().anyMatch(some -> !some.isEmpty())) {
+                installed.put(name, new Installed(name, candidates));
             }
         }
     }

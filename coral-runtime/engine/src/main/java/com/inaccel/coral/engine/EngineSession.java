@@ -75,9 +75,8 @@ public final class EngineSession implements Session {
     }
 
     private PendingRequest bind(Request request) {
-        Engine.Installed installed = engine.installed(request.accelerator());
-        RequestCheck.Bound bound = RequestCheck.bind(this, request, installed.implementations());
-        return new PendingRequest(account.allocation(), request.accelerator(), installed.byDevice(), bound.arguments(),
+        RequestCheck.Bound bound = RequestCheck.bind(this, request, engine.installed(request.accelerator()));
+        return new PendingRequest(account.allocation(), request.accelerator(), bound.bitstreams(), bound.arguments(),
             bound.segments(), request.priority(), System.nanoTime());
     }
 

@@ -25,8 +25,9 @@ import java.util.regex.Pattern;
 /**
  * A {@code bitstream.json} as it stands in the file, and its way into a checked {@link Bitstream}.
  *
- * <p>{@code name} is the file beside the manifest. Two fields are Coral's own: {@code sources}, several files instead,
- * joined in order, and {@code options} for the compiler.
+ * <p>{@code name} is the file beside the manifest. Three fields are Coral's own: {@code sources}, several files
+ * instead, joined in order; {@code options} for the compiler; and an integer argument's {@code max}, the greatest value that
+ * the bitstream supports.
  */
 final class Manifest {
     static final String FILE_NAME = "bitstream.json";
@@ -47,6 +48,7 @@ final class Manifest {
     private static final ObjectReader READER = JsonMapper.builder()
         .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
         .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+        .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
         .build().readerFor(Json.class);
 
     // The file's shape; any field may be absent, hence null, until checked.
@@ -63,7 +65,8 @@ final class Manifest {
     private record ArgumentJson(
         @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY) List<Integer> index,
         String type, String name, String size,
-        @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY) List<String> memory, String access) { }
+        @JsonFormat(with = JsonFormat.Feature.ACCEPT_SINGLE_VALUE_AS_ARRAY) List<String> memory, String access,
+        Long max) { }
 
     /** Reads a file beside the manifest. */
     interface Files {
@@ -154,21 +157,24 @@ final class Manifest {
         List<ArgumentJson> declared = present(kernel.arguments, path + "arguments");
         List<Parameter> parameters = new ArrayList<>();
         List<Long> leastBytes = new ArrayList<>();
+        List<Long> greatest = new ArrayList<>();
         for (int i = 0; i < declared.size(); i++) {
             String field = path + "arguments[" + i + "]";
             parameters.add(parameter(present(declared.get(i), field), field + "."));
             leastBytes.add(size(declared.get(i).size, field + ".size"));
+            greatest.add(greatest(declared.get(i).max, parameters.get(i).type(), field + ".max"));
         }
         List<Operand> operands = operands(declared, path);
         Accelerator known = catalogue.get(name);
         if (known != null) {
             requireSameSignature(known, parameters, path);
-            return new Bitstream.Kernel(known, true);
+            return new Bitstream.Kernel(known, true, greatest);
         }
         // Vendors' tools name a compute unit "kernel:{unit}".
         String function = filled(units.get(0), path + "name[0]").split(":", 2)[0];
         matching(function, KERNEL_FUNCTION, path + "name[0]");
-        return new Bitstream.Kernel(new UserAccelerator(name, parameters, leastBytes, function, operands), false);
+        return new Bitstream.Kernel(new UserAccelerator(name, parameters, leastBytes, function, operands), false,
+            greatest);
     }
 
     private Parameter parameter(ArgumentJson argument, String path) {
@@ -191,6 +197,15 @@ final class Manifest {
         } catch (NumberFormatException e) {
             throw bad(origin, "field=" + field + ", problem=not a number of bytes: " + size, e);
         }
+    }
+
+    private long greatest(Long max, Type type, String field) {
+        if (max == null) {
+            return Long.MAX_VALUE;
+        }
+        require(type == Type.INT || type == Type.LONG, field, "only an int or a long has one");
+        require(max >= 1, field, "below 1: " + max);
+        return max;
     }
 
     /** Positions in the kernel's argument list; an argument may be given several, and all must be taken once. */

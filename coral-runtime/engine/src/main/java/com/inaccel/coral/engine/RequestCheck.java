@@ -5,7 +5,6 @@ import com.inaccel.coral.Argument.Slice;
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.Request;
-import com.inaccel.coral.accelerators.Accelerator;
 import com.inaccel.coral.accelerators.Accelerator.Parameter;
 import com.inaccel.coral.accelerators.Accelerator.Type;
 import java.util.Arrays;
@@ -30,20 +29,23 @@ final class RequestCheck {
         this.slices = new HostSlice[parameters.size()];
     }
 
-    /** The caller owns one reference to each segment; null where the argument is a scalar. */
-    record Bound(BoundArguments arguments, EngineSegment[] segments) { }
+    /**
+     * @param segments the caller owns one reference to each; null where the argument is a scalar
+     * @param bitstreams by device: what it runs with there; null where nothing does
+     */
+    record Bound(BoundArguments arguments, EngineSegment[] segments, Bitstream[] bitstreams) { }
 
-    static Bound bind(EngineSession session, Request request, List<Accelerator> implementations) {
-        RequestCheck check = new RequestCheck(session, request, implementations.get(0).parameters());
+    static Bound bind(EngineSession session, Request request, Installed installed) {
+        RequestCheck check = new RequestCheck(session, request, installed.parameters());
         try {
-            return check.bind(implementations);
+            return check.bind(installed);
         } catch (RuntimeException | Error e) {
             PendingRequest.releaseAll(Arrays.asList(check.segments));
             throw e;
         }
     }
 
-    private Bound bind(List<Accelerator> implementations) {
+    private Bound bind(Installed installed) {
         List<Argument> arguments = request.arguments();
         if (arguments.size() != parameters.size()) {
             throw invalid("wrong number of arguments", "given=" + arguments.size() + ", expected=" + parameters.size(),
@@ -60,8 +62,9 @@ final class RequestCheck {
         }
         requireDisjointWrites();
         BoundArguments bound = new BoundArguments(arguments, slices);
-        implementations.forEach(accelerator -> accelerator.check(bound));
-        return new Bound(bound, segments);
+        Installed.Choice choice = installed.choose(bound);
+        choice.implementations().forEach(accelerator -> accelerator.check(bound));
+        return new Bound(bound, segments, choice.byDevice());
     }
 
     private static boolean fits(Argument argument, Type type) {

@@ -125,8 +125,8 @@ final class SharedMemory implements AutoCloseable {
         synchronized (this) {
             charge(account, -chargedBytes);
             account.segments--;
-            // Trimmed memory is worth little: most of it would have to be touched for the first time again.
-            if (chargedBytes < memory.sizeBytes() / 2 || chargedBytes > poolLimitBytes || idleNanos == 0
+            // Memory trimmed to little is worth little: most of it would have to be touched for the first time again.
+            if (chargedBytes < memory.sizeBytes() / 4 || chargedBytes > poolLimitBytes || idleNanos == 0
                     || closed) {
                 victims.add(memory);
             } else {

@@ -56,7 +56,7 @@ class BitstreamStoreTest {
     }
 
     private static Bitstream find(BitstreamStore store, String accelerator) {
-        return store.latest(accelerator, bitstream -> true).orElseThrow();
+        return store.implementing(accelerator, bitstream -> true).get(0);
     }
 
     @Test
@@ -121,9 +121,16 @@ class BitstreamStoreTest {
     void shouldKeepVersionsOfOtherPlatformsApart() {
         install("old", MANIFEST);
         install("new", MANIFEST.replace("1.2", "2.0").replace("u250", "u50"));
-        Bitstream found = load().latest("org.example.Vector.Scale", bitstream -> bitstream.platform().matches("xilinx", "U250"))
-            .orElseThrow();
-        assertThat(found.version().text()).isEqualTo("1.2");
+        List<Bitstream> found = load().implementing("org.example.Vector.Scale",
+            bitstream -> bitstream.platform().matches("xilinx", "U250"));
+        assertThat(found).extracting(bitstream -> bitstream.version().text()).containsExactly("1.2");
+    }
+
+    @Test
+    void shouldReadTheGreatestValueThatABitstreamSupports() {
+        install("scale", MANIFEST.replace("\"type\": \"int\"", "\"type\": \"int\", \"max\": 16"));
+        assertThat(find(load(), "org.example.Vector.Scale").kernel("org.example.Vector.Scale").greatest())
+            .containsExactly(Long.MAX_VALUE, Long.MAX_VALUE, 16L);
     }
 
     @Test
@@ -145,6 +152,10 @@ class BitstreamStoreTest {
         "\"access\": \"w\"|\"access\": \"x\"|field=kernels[0].arguments[1].access",
         "\"size\": \"64\"|\"size\": \"n*4\"|field=kernels[0].arguments[0].size",
         "\"size\": \"64\"|\"size\": \"-4\"|field=kernels[0].arguments[0].size",
+        "\"type\": \"int\"|\"type\": \"int\", \"max\": 0|field=kernels[0].arguments[2].max, problem=below 1: 0",
+        "\"type\": \"int\"|\"type\": \"float\", \"max\": 4|field=kernels[0].arguments[2].max, problem=only an int or a long",
+        "\"type\": \"int\"|\"type\": \"int\", \"max\": 2.5|max",
+        "\"type\": \"int\"|\"type\": \"int\", \"max\": \"many\"|max",
         "[2, 3]|[1, 3]|field=kernels[0].arguments[2].index, problem=position 1 given twice",
         "[2, 3]|[2, 7]|field=kernels[0].arguments[2].index, problem=position 7 outside 0 to 3",
         "[2, 3]|[2, \"x\"]|arguments",

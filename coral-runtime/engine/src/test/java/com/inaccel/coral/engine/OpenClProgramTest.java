@@ -87,7 +87,7 @@ class OpenClProgramTest {
     @Test
     void shouldRunTheSameFromTheDriversBinary() throws IOException {
         Path source = install("source", "scale.cl", SOURCE.getBytes(UTF_8));
-        Bitstream bitstream = BitstreamStore.load(List.of(source)).latest(SCALE, any -> true).orElseThrow();
+        Bitstream bitstream = BitstreamStore.load(List.of(source)).implementing(SCALE, any -> true).get(0);
         byte[] binary;
         try (OpenClDevice device = new OpenClDevice("cl-0", found, false)) {
             device.program(bitstream);

@@ -1,9 +1,9 @@
-// Shared by the dense and the sparse KMeans kernels; the host puts this text in front of either.
+// Shared by the kernels that pass over rows of features; the host puts this text in front of theirs.
 //
-// Built twice, -DREAL=float and -DREAL=double. REAL is how features are stored and nothing more: every distance that
-// decides something, and every sum, is in double, multiplied and then added, never contracted. So the results do not
-// depend on REAL's arithmetic, on the device, or on how work-items are scheduled: a pure-Java twin gives the same bits.
-// Do not build with -cl-fast-relaxed-math or any of the options it implies.
+// Built twice, -DREAL=float and -DREAL=double. REAL is how features are stored and nothing more: everything that decides
+// something, and every sum, is in double, and nothing is contracted; where a product and a sum are to be rounded once, the
+// text says fma. So the results do not depend on REAL's arithmetic, on the device, or on how work-items are scheduled: a
+// pure-Java twin gives the same bits. Do not build with -cl-fast-relaxed-math or any of the options it implies.
 
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #pragma OPENCL FP_CONTRACT OFF
@@ -42,15 +42,16 @@
 
 // Adds the partials of all blocks, element by element in ascending block order, starting from block 0's value.
 //
-// A partial is [sums: k rows of `stride` doubles, the first d of each meaningful | weight sums: k | cost | padding],
-// `length` doubles in all, a multiple of 8. The result drops the padding: [sums: k*d | weight sums: k | cost].
+// A partial is [rows x `stride` doubles, the first `columns` of each row meaningful | tail | padding], `length` doubles in
+// all, a multiple of 8. Element (row, column) of the result lies at row * rowStep + column * columnStep, the tail behind.
 // Global size: ceil(length / REDUCE_CHUNK).
 SERIAL void reduce(__global const double* restrict partials, __global double* restrict result,
-    const int k, const int d, const int stride, const int length, const int blocks)
+    const int rows, const int columns, const int stride, const int rowStep, const int columnStep, const int tail,
+    const int length, const int blocks)
 {
     const long from = (long) get_global_id(0) * REDUCE_CHUNK;
-    const long sums = (long) k * stride;
-    const long used = sums + k + 1;
+    const long sums = (long) rows * stride;
+    const long used = sums + tail;
     double total[REDUCE_CHUNK];
 
     if (from + REDUCE_CHUNK <= length) {
@@ -81,10 +82,10 @@ SERIAL void reduce(__global const double* restrict partials, __global double* re
     long column = from % stride;
     for (long e = from; e < to; e++) {
         if (e >= sums) {
-            result[(long) k * d + (e - sums)] = total[e - from];
+            result[(long) rows * columns + (e - sums)] = total[e - from];
         } else {
-            if (column < d)
-                result[row * d + column] = total[e - from];
+            if (column < columns)
+                result[row * rowStep + (long) column * columnStep] = total[e - from];
             if (++column == stride) {
                 column = 0;
                 row++;

@@ -1,0 +1,286 @@
+// LogisticRegression over dense rows: loss and gradient of all models in one pass. The contract heads link.cl; here
+//   x . w      a[0..7] = 0; for t = 0..8*ceil(d/8)-1: a[t % 8] = fma(x[t], w[t], a[t % 8]), zeros behind x and w;
+//              then ((a0+a4) + (a2+a6)) + ((a1+a5) + (a3+a7))
+//
+// Each row is used twice, for its margins and for the gradient, with the link between them. So rows go in groups that stay
+// in a core's cache: margins of the group, 8 rows' links as one vector, then the group's part of the gradient. Both
+// products run in tiles held in registers; while the second one runs, the next group's rows are fetched.
+
+#define COLUMN_TILE 4
+
+// Columns of a padded row: whole vectors of 8 doubles.
+#define PADDED(d) (((d) + 7) / 8 * 8)
+
+// Doubles of one block's partial: [columns x PADDED(d + 1): gradient, sum of multipliers | losses: models | padding].
+#define PARTIAL(columns, d, models) ((long) (columns) * PADDED((d) + 1) + PADDED(models))
+
+// Scratch doubles of one block: margins, then lanes.
+#define SCRATCH(columns, models, groupRows) ((long) (columns) * ((groupRows) + 8) + 8L * (models))
+
+// Padded coefficients are whole vectors, aligned; features are neither.
+#define ALIGNED(p) (*(__global const double8*) (p))
+
+// Puts zeros behind each column's coefficients. Global size: ceil(columns / COLUMN_TILE).
+//   padded  double[columns][PADDED(d)]
+SERIAL void coefficient_pad(__global const double* restrict coefficients, __global double* restrict padded,
+    const int columns, const int d)
+{
+    const int from = get_global_id(0) * COLUMN_TILE;
+    const int to = min(columns, from + COLUMN_TILE);
+
+    for (int c = from; c < to; c++)
+        for (int t = 0; t < PADDED(d); t++)
+            padded[(long) c * PADDED(d) + t] = t < d ? coefficients[(long) c * (d + 1) + t] : 0;
+}
+
+// The last columns of a row, from x[t] on; zeros for columns >= d. Reading past a row is reading the next one, except at
+// the end of the features.
+INLINE double8 tail_of(__global const REAL* x, const int t, const int d, __global const REAL* end)
+{
+    if (x + t + 8 <= end)
+        return EACH_ROW < d - t ? convert_double8(vload8(0, x + t)) : (double8)(0);
+    double v[8];
+    for (int l = 0; l < 8; l++)
+        v[l] = t + l < d ? x[t + l] : 0;
+    return vload8(0, v);
+}
+
+// The sums of the lanes of 8 vectors.
+INLINE double8 lanes_sums(const double8* a)
+{
+    const double8 b0 = (double8)(a[0].lo, a[1].lo) + (double8)(a[0].hi, a[1].hi);
+    const double8 b1 = (double8)(a[2].lo, a[3].lo) + (double8)(a[2].hi, a[3].hi);
+    const double8 b2 = (double8)(a[4].lo, a[5].lo) + (double8)(a[4].hi, a[5].hi);
+    const double8 b3 = (double8)(a[6].lo, a[7].lo) + (double8)(a[6].hi, a[7].hi);
+    const double8 c0 = (double8)(b0.s01, b0.s45, b1.s01, b1.s45) + (double8)(b0.s23, b0.s67, b1.s23, b1.s67);
+    const double8 c1 = (double8)(b2.s01, b2.s45, b3.s01, b3.s45) + (double8)(b2.s23, b2.s67, b3.s23, b3.s67);
+    return (double8)(c0.even, c1.even) + (double8)(c0.odd, c1.odd);
+}
+
+// Fetches what lies `ahead` of the lines that a vector of features lies on.
+INLINE void fetch(__global const REAL* x, const int t, const long ahead)
+{
+    if (sizeof(REAL) == 8 || t % 16 == 0)
+        PREFETCH(x + t + ahead);
+}
+
+// Inner products of ROWS rows with COLUMNS columns, eight or sixteen in all: a[column * ROWS + row]. Fetches half of the
+// rows that lie `ahead`, unless that is 0.
+#define PRODUCTS(NAME, ROWS, COLUMNS) \
+INLINE void NAME(__global const REAL* x, const long* at, __global const double* w, const int d, \
+    __global const REAL* end, const long ahead, double8* sums) \
+{ \
+    double8 a[ROWS * COLUMNS]; \
+    int t = 0; \
+    _Pragma("unroll") for (int e = 0; e < ROWS * COLUMNS; e++) \
+        a[e] = 0; \
+    for (; t + 8 <= d; t += 8) { \
+        double8 v[ROWS]; \
+        _Pragma("unroll") for (int r = 0; r < ROWS; r++) \
+            v[r] = convert_double8(vload8(0, x + at[r] + t)); \
+        if (ahead) { \
+            _Pragma("unroll") for (int r = 0; r < ROWS / 2; r++) \
+                fetch(x + at[r], t, ahead); \
+        } \
+        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) { \
+            const double8 u = ALIGNED(w + (long) c * PADDED(d) + t); \
+            _Pragma("unroll") for (int r = 0; r < ROWS; r++) \
+                a[c * ROWS + r] = fma(v[r], u, a[c * ROWS + r]); \
+        } \
+    } \
+    if (t < d) { \
+        _Pragma("unroll") for (int r = 0; r < ROWS; r++) { \
+            const double8 v = tail_of(x + at[r], t, d, end); \
+            _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
+                a[c * ROWS + r] = fma(v, ALIGNED(w + (long) c * PADDED(d) + t), a[c * ROWS + r]); \
+        } \
+    } \
+    _Pragma("unroll") for (int e = 0; e < ROWS * COLUMNS / 8; e++) \
+        sums[e] = lanes_sums(a + 8 * e); \
+}
+PRODUCTS(products_8x1, 8, 1)
+PRODUCTS(products_4x2, 4, 2)
+PRODUCTS(products_4x4, 4, 4)
+
+#define OFFSET(c) coefficients[(long) (c) * (d + 1) + d]
+#define MARGIN(c) (margins + (long) (c) * groupRows + r)
+
+// Margins of the rows from x on; up to 7 behind the last row are overwritten.
+INLINE void margins_of(__global const REAL* x, const int rows, const int d, __global const REAL* end,
+    __global const double* padded, __global const double* coefficients, const int columns, __global double* margins,
+    const int groupRows)
+{
+    const long stride = PADDED(d);
+
+    for (int r = 0; r < rows; r += 8) {
+        // Where there are fewer than 8 rows, the last stands in for those that are missing.
+        long at[8];
+        double8 low[2], high[2];
+        _Pragma("unroll") for (int i = 0; i < 8; i++)
+            at[i] = (long) min(r + i, rows - 1) * d;
+        int c = 0;
+        for (; c + 4 <= columns; c += 4) {
+            products_4x4(x, at, padded + c * stride, d, end, 0, low);
+            products_4x4(x, at + 4, padded + c * stride, d, end, 0, high);
+            vstore8((double8)(low[0].lo, high[0].lo) + OFFSET(c), 0, MARGIN(c));
+            vstore8((double8)(low[0].hi, high[0].hi) + OFFSET(c + 1), 0, MARGIN(c + 1));
+            vstore8((double8)(low[1].lo, high[1].lo) + OFFSET(c + 2), 0, MARGIN(c + 2));
+            vstore8((double8)(low[1].hi, high[1].hi) + OFFSET(c + 3), 0, MARGIN(c + 3));
+        }
+        if (c + 2 <= columns) {
+            products_4x2(x, at, padded + c * stride, d, end, 0, low);
+            products_4x2(x, at + 4, padded + c * stride, d, end, 0, high);
+            vstore8((double8)(low[0].lo, high[0].lo) + OFFSET(c), 0, MARGIN(c));
+            vstore8((double8)(low[0].hi, high[0].hi) + OFFSET(c + 1), 0, MARGIN(c + 1));
+            c += 2;
+        }
+        if (c < columns) {
+            products_8x1(x, at, padded + c * stride, d, end, columns == 1 ? (long) groupRows * d : 0, low);
+            vstore8(low[0] + OFFSET(c), 0, MARGIN(c));
+        }
+    }
+}
+
+// Adds multiples of the rows from x on to VECTORS vectors of each of COLUMNS gradients.
+//   x           the first row, at the tile's first feature
+//   multipliers of the tile's first column; the next columns' are groupRows on
+//   sums        of the tile's first column, at its first feature; the next columns' are stride on
+#define GRADIENT(NAME, COLUMNS, VECTORS) \
+INLINE void NAME(__global const REAL* x, const int rows, const int d, __global const double* multipliers, \
+    const int groupRows, __global double* sums, const int stride, const int fetched, const long ahead) \
+{ \
+    double8 g[COLUMNS * VECTORS]; \
+    _Pragma("unroll") for (int e = 0; e < COLUMNS * VECTORS; e++) \
+        g[e] = vload8(e % VECTORS, sums + (long) (e / VECTORS) * stride); \
+    for (int r = 0; r < rows; r++) { \
+        double8 v[VECTORS]; \
+        _Pragma("unroll") for (int l = 0; l < VECTORS; l++) \
+            v[l] = convert_double8(vload8(l, x + (long) r * d)); \
+        if (r & fetched) { \
+            _Pragma("unroll") for (int l = 0; l < VECTORS; l++) \
+                fetch(x + (long) r * d, 8 * l, ahead); \
+        } \
+        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) { \
+            const double8 m = multipliers[(long) c * groupRows + r]; \
+            _Pragma("unroll") for (int l = 0; l < VECTORS; l++) \
+                g[c * VECTORS + l] = fma(m, v[l], g[c * VECTORS + l]); \
+        } \
+    } \
+    _Pragma("unroll") for (int e = 0; e < COLUMNS * VECTORS; e++) \
+        vstore8(g[e], e % VECTORS, sums + (long) (e / VECTORS) * stride); \
+}
+GRADIENT(gradient_1x8, 1, 8)
+GRADIENT(gradient_1x4, 1, 4)
+GRADIENT(gradient_1x2, 1, 2)
+GRADIENT(gradient_1x1, 1, 1)
+GRADIENT(gradient_2x4, 2, 4)
+GRADIENT(gradient_2x2, 2, 2)
+GRADIENT(gradient_2x1, 2, 1)
+GRADIENT(gradient_4x4, 4, 4)
+GRADIENT(gradient_4x2, 4, 2)
+GRADIENT(gradient_4x1, 4, 1)
+
+// The same for the last columns of rows that are no whole vectors.
+#define GRADIENT_TAIL(NAME, COLUMNS) \
+INLINE void NAME(__global const REAL* x, const int t, const int rows, const int d, __global const REAL* end, \
+    __global const double* multipliers, const int groupRows, __global double* sums, const int stride) \
+{ \
+    double8 g[COLUMNS]; \
+    _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
+        g[c] = vload8(0, sums + (long) c * stride + t); \
+    for (int r = 0; r < rows; r++) { \
+        const double8 v = tail_of(x + (long) r * d, t, d, end); \
+        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
+            g[c] = fma((double8)(multipliers[(long) c * groupRows + r]), v, g[c]); \
+    } \
+    _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
+        vstore8(g[c], 0, sums + (long) c * stride + t); \
+}
+GRADIENT_TAIL(gradient_tail_1, 1)
+GRADIENT_TAIL(gradient_tail_2, 2)
+GRADIENT_TAIL(gradient_tail_4, 4)
+
+#define TILE_ARGUMENTS x + t, rows, d, multipliers + (long) c * groupRows, groupRows, sums + (long) c * stride + t, stride, \
+    c ? 0 : columns == 1 ? 4 : -1, ahead
+#define TAIL_ARGUMENTS x, t, rows, d, end, multipliers + (long) c * groupRows, groupRows, sums + (long) c * stride, stride
+#define STRIP(TILE4, TILE2, TILE1, width) { \
+    int c = 0; \
+    for (; c + 4 <= columns; c += 4) \
+        TILE4(TILE_ARGUMENTS); \
+    if (c + 2 <= columns) { \
+        TILE2(TILE_ARGUMENTS); \
+        c += 2; \
+    } \
+    if (c < columns) \
+        TILE1(TILE_ARGUMENTS); \
+    t += width; \
+}
+
+// Adds multiples of the rows from x on to each column's gradient.
+INLINE void add_rows(__global const REAL* x, const int rows, const int d, __global const REAL* end,
+    __global const double* multipliers, const int groupRows, const int columns, __global double* sums, const int stride)
+{
+    const long ahead = (long) groupRows * d;
+    int t = 0;
+
+    if (columns == 1) {
+        const int c = 0;
+        for (; t + 64 <= d; t += 64)
+            gradient_1x8(TILE_ARGUMENTS);
+    }
+    while (t + 32 <= d)
+        STRIP(gradient_4x4, gradient_2x4, gradient_1x4, 32)
+    if (t + 16 <= d)
+        STRIP(gradient_4x2, gradient_2x2, gradient_1x2, 16)
+    if (t + 8 <= d)
+        STRIP(gradient_4x1, gradient_2x1, gradient_1x1, 8)
+    if (t < d) {
+        int c = 0;
+        for (; c + 4 <= columns; c += 4)
+            gradient_tail_4(TAIL_ARGUMENTS);
+        if (c + 2 <= columns) {
+            gradient_tail_2(TAIL_ARGUMENTS);
+            c += 2;
+        }
+        if (c < columns)
+            gradient_tail_1(TAIL_ARGUMENTS);
+    }
+}
+
+// Loss and gradient of one block's rows. Global size: ceil(n / blockRows).
+//   groupRows  a multiple of 8
+//   padded     double[columns][PADDED(d)]
+//   scratch    double[blocks][SCRATCH(columns, models, groupRows)]
+//   partials   double[blocks][PARTIAL(columns, d, models)]
+SERIAL void gradient(__global const REAL* restrict features, __global const int* restrict labels,
+    __global const double* restrict weights, __global const double* restrict coefficients,
+    __global const double* restrict padded, __global double* restrict scratch, __global double* restrict partials,
+    const int n, const int d, const int classes, const int models, const int blockRows, const int groupRows,
+    const int hasWeights)
+{
+    const int block = get_global_id(0);
+    const int begin = block * blockRows;
+    const int end = (int) min((long) n, (long) begin + blockRows);
+    const int columns = classes * models;
+    const int stride = PADDED(d + 1);
+    __global const REAL* last = features + (long) n * d;
+    __global double* margins = scratch + block * SCRATCH(columns, models, groupRows);
+    __global double* lanes = margins + (long) columns * groupRows;
+    __global double* sums = partials + block * PARTIAL(columns, d, models);
+
+    for (long e = 0; e < PARTIAL(columns, d, models); e += 8)
+        vstore8((double8)(0), 0, sums + e);
+    for (int c = 0; c < columns + models; c++)
+        vstore8((double8)(0), c, lanes);
+    for (int i = begin; i < end; i += groupRows) {
+        const int rows = min(groupRows, end - i);
+        __global const REAL* x = features + (long) i * d;
+        margins_of(x, rows, d, last, padded, coefficients, columns, margins, groupRows);
+        link(margins, groupRows, lanes, labels, weights, hasWeights, i, i + rows, classes, models);
+        add_rows(x, rows, d, last, margins, groupRows, columns, sums, stride);
+    }
+    for (int c = 0; c < columns; c++)
+        sums[(long) c * stride + d] = lanes_sum(vload8(c, lanes));
+    for (int model = 0; model < models; model++)
+        sums[(long) columns * stride + model] = lanes_sum(vload8(columns + model, lanes));
+}

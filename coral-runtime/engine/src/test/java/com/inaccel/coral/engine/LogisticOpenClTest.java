@@ -1,0 +1,8 @@
+package com.inaccel.coral.engine;
+
+class LogisticOpenClTest extends LogisticContract {
+    @Override
+    Engine startEngine() {
+        return OpenClDeviceTest.start(false);
+    }
+}
