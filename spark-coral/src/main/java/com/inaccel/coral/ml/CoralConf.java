@@ -21,8 +21,9 @@ import scala.collection.JavaConverters;
  * @param address where executors find Coral; empty: {@link Coral#defaultAddress()} of each executor
  * @param precision how features are stored and how fast they travel
  * @param requestTimeout after which one request, and with it its task, fails
+ * @param linger how long what was shipped of a cached dataset waits for its next fit; zero: not at all
  */
-public record CoralConf(String address, Precision precision, Duration requestTimeout)
+public record CoralConf(String address, Precision precision, Duration requestTimeout, Duration linger)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -41,7 +42,10 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         PRECISION("spark.coral.precision", "auto | double | single", "auto",
             "width of the features in shared memory; auto is double where the device has a double compute unit"),
         REQUEST_TIMEOUT("spark.coral.request.timeout", "time", "600s",
-            "longest time one request may wait and run before its task fails; 1s or more");
+            "longest time one request may wait and run before its task fails; 1s or more"),
+        SHIPMENT_LINGER("spark.coral.shipment.linger", "time", "60s",
+            "longest time that what was shipped of a cached dataset, for fit(dataset, paramMap), waits for the next such "
+                + "fit; it goes earlier if the dataset is unpersisted; 0s: it goes with each fit");
 
         private final String key;
         private final String type;
@@ -76,7 +80,8 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         return new CoralConf(
             conf.getOrDefault(Key.ADDRESS.key, "").trim(),
             precision(conf.getOrDefault(Key.PRECISION.key, Key.PRECISION.byDefault)),
-            timeout(conf.getOrDefault(Key.REQUEST_TIMEOUT.key, Key.REQUEST_TIMEOUT.byDefault)));
+            timeout(conf.getOrDefault(Key.REQUEST_TIMEOUT.key, Key.REQUEST_TIMEOUT.byDefault)),
+            linger(conf.getOrDefault(Key.SHIPMENT_LINGER.key, Key.SHIPMENT_LINGER.byDefault)));
     }
 
     /** The keys as a table for the user guide. */
@@ -116,5 +121,14 @@ public record CoralConf(String address, Precision precision, Duration requestTim
                 "timeout too short: " + Key.REQUEST_TIMEOUT.key + "=" + value + ", least=1s");
         }
         return Duration.ofSeconds(seconds);
+    }
+
+    private static Duration linger(String value) {
+        long millis = JavaUtils.timeStringAs(value, TimeUnit.MILLISECONDS);
+        if (millis < 0) {
+            throw new IllegalArgumentException(
+                "negative time: " + Key.SHIPMENT_LINGER.key + "=" + value + ", least=0s");
+        }
+        return Duration.ofMillis(millis);
     }
 }

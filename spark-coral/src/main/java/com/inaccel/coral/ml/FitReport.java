@@ -1,10 +1,14 @@
 package com.inaccel.coral.ml;
 
 import com.inaccel.coral.ml.CoralConf.Precision;
+import com.inaccel.coral.ml.shipping.RunStats;
+import com.inaccel.coral.ml.shipping.ShippedData;
+import com.inaccel.coral.ml.shipping.ShippedPartition;
+import java.util.List;
 import java.util.Set;
 
 /**
- * What the last fit did, beside its model.
+ * What the last fit did, beside its model. Of fits that advance together it says what they did together.
  *
  * @param rows rows shipped
  * @param features features a row
@@ -16,7 +20,7 @@ import java.util.Set;
  * @param partitionsShipped shipments, more than {@code partitions} when an executor or its manager was lost
  * @param sparkJobs Spark jobs that the fit ran
  * @param shipNanos wall time until all data was shipped, reading them included
- * @param initNanos wall time of the initialization
+ * @param initNanos wall time of the initialization, 0 where there is none
  * @param iterateNanos wall time of the iterations
  * @param shipTaskNanos sum over tasks of the time spent reading and shipping
  * @param queueNanos sum over requests of waiting for a device
@@ -26,4 +30,15 @@ import java.util.Set;
 public record FitReport(
         long rows, int features, int partitions, Precision precision, String address, Set<String> devices,
         long bytesShipped, long partitionsShipped, int sparkJobs, long shipNanos, long initNanos, long iterateNanos,
-        long shipTaskNanos, long queueNanos, long transferNanos, long runNanos) { }
+        long shipTaskNanos, long queueNanos, long transferNanos, long runNanos) {
+
+    public static FitReport of(ShippedData data, long initNanos, long iterateNanos) {
+        List<ShippedPartition.Info> partitions = data.partitions();
+        RunStats stats = data.stats();
+        ShippedPartition.Info first = partitions.get(0);
+        return new FitReport(data.rows(), data.features(), partitions.size(), first.precision(), first.address(),
+            stats.devices(), data.bytesShipped(), data.partitionsShipped(), data.jobs(), data.shipNanos(), initNanos,
+            iterateNanos, partitions.stream().mapToLong(ShippedPartition.Info::shipNanos).sum(),
+            stats.queueNanos(), stats.transferNanos(), stats.runNanos());
+    }
+}

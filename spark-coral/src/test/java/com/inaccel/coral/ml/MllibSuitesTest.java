@@ -1,5 +1,6 @@
 package com.inaccel.coral.ml;
 
+import com.inaccel.coral.ml.classification.LogisticRegression;
 import com.inaccel.coral.ml.clustering.KMeans;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -11,5 +12,11 @@ class MllibSuitesTest {
     Stream<DynamicTest> shouldPassMllibsKMeansSuite() throws ReflectiveOperationException {
         return MllibSuite.tests("org.apache.spark.ml.clustering.KMeansSuite",
             org.apache.spark.ml.clustering.KMeans.class, KMeans.class);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> shouldPassMllibsLogisticRegressionSuite() throws ReflectiveOperationException {
+        return MllibSuite.tests("org.apache.spark.ml.classification.LogisticRegressionSuite",
+            org.apache.spark.ml.classification.LogisticRegression.class, LogisticRegression.class);
     }
 }

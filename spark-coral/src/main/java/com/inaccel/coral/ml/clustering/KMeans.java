@@ -4,6 +4,8 @@ import com.inaccel.coral.ml.CoralConf;
 import com.inaccel.coral.ml.FitReport;
 import com.inaccel.coral.ml.shipping.ArraysOfNumbers;
 import com.inaccel.coral.ml.shipping.ShippedData;
+import com.inaccel.coral.ml.shipping.Shipment;
+import com.inaccel.coral.ml.shipping.Shipments;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -14,15 +16,14 @@ import org.apache.spark.ml.clustering.KMeansModel;
 import org.apache.spark.ml.clustering.KMeansSummary;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
-import org.apache.spark.ml.util.DatasetUtils$;
 import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.DefaultParamsReader$;
 import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.Instrumentation;
 import org.apache.spark.mllib.linalg.Vector;
 import org.apache.spark.mllib.linalg.Vectors;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -41,8 +42,9 @@ import scala.collection.Seq;
  */
 public class KMeans extends org.apache.spark.ml.clustering.KMeans {
     private static final long serialVersionUID = 1L;
+    private static final String DOUBLE_PROBE = "com.inaccel.ml.KMeans.AssignDouble";
 
-    private transient FitReport lastFit;
+    private transient volatile FitReport lastFit; // cross-validation fits on several threads
 
     public KMeans() {
         this(Identifiable$.MODULE$.randomUID("kmeans"));
@@ -81,10 +83,25 @@ public class KMeans extends org.apache.spark.ml.clustering.KMeans {
         });
     }
 
+    /** As {@code copy(paramMap).fit(dataset)}; fits of one cached dataset share one shipment. */
+    @Override
+    public KMeansModel fit(Dataset<?> dataset, ParamMap paramMap) {
+        KMeans estimator = copy(paramMap);
+        KMeansModel model = Instrumentation.instrumented(instrumentation -> {
+            estimator.log(instrumentation, dataset);
+            CoralConf conf = CoralConf.of(dataset.sparkSession());
+            try (ShippedData data = Shipments.acquire(dataset, estimator.shipment(), conf)) {
+                return estimator.fit(dataset, data, instrumentation);
+            }
+        });
+        lastFit = estimator.lastFit;
+        return model;
+    }
+
     /** Fits a model for each parameter map; maps that want the same columns, shipped alike, share one shipment. */
     @Override
     public Seq<KMeansModel> fit(Dataset<?> dataset, Seq<ParamMap> paramMaps) {
-        Map<List<String>, ShippedData> shipments = new HashMap<>();
+        Map<Shipment, ShippedData> shipments = new HashMap<>();
         try {
             List<KMeansModel> models = new ArrayList<>();
             for (ParamMap paramMap : JavaConverters.seqAsJavaList(paramMaps)) {
@@ -125,22 +142,18 @@ public class KMeans extends org.apache.spark.ml.clustering.KMeans {
         instrumentation.logParams(this, JavaConverters.asScalaBuffer(logged).toSeq());
     }
 
-    private List<String> shipment() {
-        return List.of(getFeaturesCol(), weightColumn().orElse(""), getDistanceMeasure());
-    }
-
-    private Optional<String> weightColumn() {
-        return isDefined(weightCol()) && !getWeightCol().isEmpty() ? Optional.of(getWeightCol()) : Optional.empty();
+    private Shipment shipment() {
+        String weights = isDefined(weightCol()) ? getWeightCol() : "";
+        boolean normalized = KMeansFit.isCosine(getDistanceMeasure());
+        return new Shipment(getFeaturesCol(), weights, "", normalized, false, DOUBLE_PROBE);
     }
 
     private ShippedData ship(Dataset<?> dataset) {
-        Column weight = weightColumn().map(DatasetUtils$.MODULE$::checkNonNegativeWeights).orElse(null);
-        CoralConf conf = CoralConf.of(dataset.sparkSession());
-        return ShippedData.ship(dataset, getFeaturesCol(), weight, conf, KMeansFit.isCosine(getDistanceMeasure()));
+        return ShippedData.ship(dataset, shipment(), CoralConf.of(dataset.sparkSession()));
     }
 
     private KMeansModel fit(Dataset<?> dataset, ShippedData data, Instrumentation instrumentation) {
-        KMeansFit fit = new KMeansFit(data, dataset.sparkSession().sparkContext(), this, instrumentation);
+        KMeansFit fit = new KMeansFit(data, this, instrumentation);
         double[][] centers = fit.run();
         lastFit = fit.report();
         Vector[] vectors = new Vector[centers.length];
@@ -152,8 +165,83 @@ public class KMeans extends org.apache.spark.ml.clustering.KMeans {
         KMeansModel model = new KMeansModel(uid(), parent);
         model.setParent(this);
         copyValues(model, copyValues$default$2());
-        Option<KMeansSummary> summary = new Some<>(new KMeansSummary(model.transform(ArraysOfNumbers.withoutNulls(dataset, getFeaturesCol())), getPredictionCol(),
-            getFeaturesCol(), getK(), fit.iterations(), fit.trainingCost()));
+        Dataset<Row> predictions = model.transform(ArraysOfNumbers.withoutNulls(dataset, getFeaturesCol()));
+        Option<KMeansSummary> summary = new Some<>(new KMeansSummary(predictions, getPredictionCol(), getFeaturesCol(),
+            getK(), fit.iterations(), fit.trainingCost()));
         return (KMeansModel) model.setSummary(summary);
+    }
+
+    // The setters again, so that a chain of them is of this class.
+
+    @Override
+    public KMeans setFeaturesCol(String value) {
+        super.setFeaturesCol(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setPredictionCol(String value) {
+        super.setPredictionCol(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setK(int value) {
+        super.setK(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setInitMode(String value) {
+        super.setInitMode(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setInitSteps(int value) {
+        super.setInitSteps(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setDistanceMeasure(String value) {
+        super.setDistanceMeasure(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setMaxIter(int value) {
+        super.setMaxIter(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setTol(double value) {
+        super.setTol(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setSeed(long value) {
+        super.setSeed(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setWeightCol(String value) {
+        super.setWeightCol(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setSolver(String value) {
+        super.setSolver(value);
+        return this;
+    }
+
+    @Override
+    public KMeans setMaxBlockSizeInMB(double value) {
+        super.setMaxBlockSizeInMB(value);
+        return this;
     }
 }

@@ -1,14 +1,10 @@
 package com.inaccel.coral.ml.clustering;
 
 import com.inaccel.coral.ml.FitReport;
-import com.inaccel.coral.ml.shipping.RunStats;
+import com.inaccel.coral.ml.shipping.Sent;
 import com.inaccel.coral.ml.shipping.ShippedData;
-import com.inaccel.coral.ml.shipping.ShippedPartition;
 import java.util.Arrays;
 import java.util.List;
-import org.apache.spark.SparkContext;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.ml.util.Instrumentation;
 
 /**
@@ -23,7 +19,6 @@ final class KMeansFit {
     private static final String RANDOM = "random";
 
     private final ShippedData data;
-    private final SparkContext spark;
     private final KMeans estimator;
     private final Instrumentation instrumentation;
     private final boolean cosine;
@@ -32,9 +27,8 @@ final class KMeansFit {
     private long initNanos;
     private long iterateNanos;
 
-    KMeansFit(ShippedData data, SparkContext spark, KMeans estimator, Instrumentation instrumentation) {
+    KMeansFit(ShippedData data, KMeans estimator, Instrumentation instrumentation) {
         this.data = data;
-        this.spark = spark;
         this.estimator = estimator;
         this.instrumentation = instrumentation;
         this.cosine = isCosine(estimator.getDistanceMeasure());
@@ -48,7 +42,7 @@ final class KMeansFit {
     double[][] run() {
         long start = System.nanoTime();
         data.features(); // refuses partitions of different dimensions before anything is computed
-        KMeansInit init = new KMeansInit(data, spark, estimator.getK(), estimator.getSeed(), cosine);
+        KMeansInit init = new KMeansInit(data, estimator.getK(), estimator.getSeed(), cosine);
         double[][] centers = RANDOM.equals(estimator.getInitMode())
             ? init.random() : init.parallel(estimator.getInitSteps());
         instrumentation.logNumFeatures(centers[0].length);
@@ -75,13 +69,9 @@ final class KMeansFit {
     private double[] assign(double[][] centers) {
         int k = centers.length;
         int d = centers[0].length;
-        Broadcast<double[]> broadcast =
-            new JavaSparkContext(spark).broadcast(KMeansInit.sent(List.of(centers), cosine));
-        try {
+        try (Sent<double[]> sent = KMeansInit.send(data, List.of(centers), cosine)) {
             return data.sum((partition, index, stats) ->
-                new KMeansTask(partition, stats, d).assign(broadcast.value(), k), k * d + k + 1);
-        } finally {
-            broadcast.destroy();
+                new KMeansTask(partition, stats, d).assign(sent.value(), k), k * d + k + 1);
         }
     }
 
@@ -131,12 +121,6 @@ final class KMeansFit {
     }
 
     FitReport report() {
-        List<ShippedPartition.Info> partitions = data.partitions();
-        RunStats stats = data.stats();
-        ShippedPartition.Info first = partitions.get(0);
-        return new FitReport(data.rows(), data.features(), partitions.size(), first.precision(), first.address(),
-            stats.devices(), data.bytesShipped(), data.partitionsShipped(), data.jobs(), data.shipNanos(), initNanos,
-            iterateNanos, partitions.stream().mapToLong(ShippedPartition.Info::shipNanos).sum(),
-            stats.queueNanos(), stats.transferNanos(), stats.runNanos());
+        return FitReport.of(data, initNanos, iterateNanos);
     }
 }

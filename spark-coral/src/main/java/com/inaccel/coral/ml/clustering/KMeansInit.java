@@ -1,5 +1,6 @@
 package com.inaccel.coral.ml.clustering;
 
+import com.inaccel.coral.ml.shipping.Sent;
 import com.inaccel.coral.ml.shipping.ShippedData;
 import com.inaccel.coral.ml.shipping.ShippedPartition;
 import java.util.ArrayList;
@@ -7,9 +8,6 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
-import org.apache.spark.SparkContext;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.mllib.clustering.LocalKMeans;
 import org.apache.spark.mllib.clustering.VectorWithNorm;
 import org.apache.spark.mllib.linalg.Vector;
@@ -33,14 +31,12 @@ final class KMeansInit {
     private static final int LOCAL_ITERATIONS = 30;
 
     private final ShippedData data;
-    private final JavaSparkContext spark;
     private final int k;
     private final long seed;
     private final boolean cosine;
 
-    KMeansInit(ShippedData data, SparkContext spark, int k, long seed, boolean cosine) {
+    KMeansInit(ShippedData data, int k, long seed, boolean cosine) {
         this.data = data;
-        this.spark = new JavaSparkContext(spark);
         this.k = k;
         this.seed = seed;
         this.cosine = cosine;
@@ -65,8 +61,7 @@ final class KMeansInit {
     private List<double[]> choose(List<double[]> candidates, int stepSeed) {
         int m = candidates.size();
         int d = data.features();
-        Broadcast<double[]> known = spark.broadcast(sent(candidates, cosine));
-        try {
+        try (Sent<double[]> known = send(data, candidates, cosine)) {
             double sumCosts = data.run((partition, index, stats) ->
                     new KMeansTask(partition, stats, d).nearest(known.value(), m))
                 .stream().mapToDouble(Double::doubleValue).sum();
@@ -74,8 +69,6 @@ final class KMeansInit {
             return data.run((partition, index, stats) -> new ArrayList<>(new KMeansTask(partition, stats, d)
                     .choose(known.value(), m, stepSeed ^ index, clusters, sumCosts)))
                 .stream().flatMap(List::stream).toList();
-        } finally {
-            known.destroy();
         }
     }
 
@@ -83,13 +76,10 @@ final class KMeansInit {
     private double[][] reduce(List<double[]> candidates, double[][] distinct) {
         int m = candidates.size();
         int d = data.features();
-        Broadcast<double[]> known = spark.broadcast(sent(candidates, cosine));
         List<long[]> counts;
-        try {
+        try (Sent<double[]> known = send(data, candidates, cosine)) {
             counts = data.run((partition, index, stats) ->
                 new KMeansTask(partition, stats, d).countNearest(known.value(), m));
-        } finally {
-            known.destroy();
         }
         List<Vector> order = Arrays.stream(distinct).map(Vectors::dense).toList();
         double[] weights = new double[distinct.length];
@@ -171,8 +161,14 @@ final class KMeansInit {
         return seen.stream().map(Vector::toArray).toArray(double[][]::new);
     }
 
+    /** Sends centers as {@link #flat} has them. */
+    static Sent<double[]> send(ShippedData data, List<double[]> centers, boolean cosine) {
+        double[] flat = flat(centers, cosine);
+        return data.send(flat, (long) flat.length * Double.BYTES);
+    }
+
     /** Centers as they travel: one after another, and as unit vectors under the cosine measure. */
-    static double[] sent(List<double[]> centers, boolean cosine) {
+    private static double[] flat(List<double[]> centers, boolean cosine) {
         int d = centers.get(0).length;
         double[] sent = new double[centers.size() * d];
         for (int i = 0; i < centers.size(); i++) {

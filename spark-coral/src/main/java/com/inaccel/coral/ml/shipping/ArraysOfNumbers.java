@@ -2,6 +2,7 @@ package com.inaccel.coral.ml.shipping;
 
 import java.util.Arrays;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.StructField;
@@ -32,10 +33,10 @@ public final class ArraysOfNumbers {
     }
 
     /** The dataset with a column that MLlib's models take; a null becomes NaN. */
-    public static Dataset<?> withoutNulls(Dataset<?> dataset, String column) {
+    public static Dataset<Row> withoutNulls(Dataset<?> dataset, String column) {
         int index = indexOf(dataset.schema(), column);
         if (index < 0) {
-            return dataset;
+            return dataset.toDF();
         }
         ArrayType array = (ArrayType) dataset.schema().fields()[index].dataType();
         return dataset.withColumn(column, functions.transform(dataset.col(column),

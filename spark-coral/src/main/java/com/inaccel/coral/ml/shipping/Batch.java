@@ -16,10 +16,11 @@ import java.nio.IntBuffer;
  * @param rowStarts sparse only: {@code int[rows + 1]}, where each row's non-zeros start
  * @param indices sparse only: {@code int[]}, the feature of each non-zero, ascending within a row
  * @param weights {@code double[rows]}; of length 0 where rows have no weight
+ * @param labels {@code int[rows]}; of length 0 where rows have no label
  * @param norms {@code double[rows]}, the rows' lengths before they were normalized; null where they were not
  */
 public record Batch(Segment segment, int rows, Argument.Slice features, Argument.Slice rowStarts,
-        Argument.Slice indices, Argument.Slice weights, Argument.Slice norms) implements AutoCloseable {
+        Argument.Slice indices, Argument.Slice weights, Argument.Slice labels, Argument.Slice norms) implements AutoCloseable {
 
     static Argument.Slice slice(Segment segment, long offsetBytes, long lengthBytes) {
         return new Argument.Slice(segment, offsetBytes, lengthBytes, Access.READ);

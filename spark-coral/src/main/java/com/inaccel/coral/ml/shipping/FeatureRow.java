@@ -28,6 +28,8 @@ final class FeatureRow {
 
     private static final int VECTOR_FIELDS = 4;
     private static final byte DENSE = 1;
+    private static final int EXPONENT = 0x7f80_0000;
+    private static final int LEAST_EXPONENT = 0x0080_0000;
 
     boolean sparse;
     /** Dimension of the vector. */
@@ -61,6 +63,19 @@ final class FeatureRow {
             values[i] = source[offset + i];
         }
         requireFinite();
+    }
+
+    /**
+     * Widens {@code count} floats; whether they are all finite. Adding one to an exponent of ones alone carries into the
+     * sign, which is all that is looked at in the end.
+     */
+    static boolean widen(float[] source, int count, double[] into) {
+        int carries = 0;
+        for (int i = 0; i < count; i++) {
+            carries |= (Float.floatToRawIntBits(source[i]) & EXPONENT) + LEAST_EXPONENT;
+            into[i] = source[i];
+        }
+        return carries >= 0;
     }
 
     /** Scales to unit length and returns the length that it had. */

@@ -16,13 +16,15 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
     private static final long serialVersionUID = 1L;
 
     private final ShippedRdd shipped;
+    private final ScratchOwner owner;
     private final PartitionFunction<R> function;
 
     /** A function's result, with what its requests took; a null value says that the partition was not there. */
     record Outcome<R>(R value, RunStats stats) implements Serializable {
-        static <R> Outcome<R> of(PartitionFunction<R> function, ShippedPartition partition, int index) {
+        static <R> Outcome<R> of(PartitionFunction<R> function, ShippedPartition partition, ScratchOwner owner,
+                int index) {
             RunStats stats = new RunStats();
-            return new Outcome<>(function.apply(partition, index, stats), stats);
+            return new Outcome<>(function.apply(partition.ownedBy(owner), index, stats), stats);
         }
 
         static <R> Outcome<R> absent() {
@@ -38,9 +40,10 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
         }
     }
 
-    RequestRdd(ShippedRdd shipped, PartitionFunction<R> function) {
+    RequestRdd(ShippedRdd shipped, ScratchOwner owner, PartitionFunction<R> function) {
         super(shipped, ClassTag$.MODULE$.apply(Outcome.class));
         this.shipped = shipped;
+        this.owner = owner;
         this.function = function;
     }
 
@@ -58,11 +61,11 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
             partition = cached(split, context);
         }
         if (partition.isHere()) {
-            return Outcome.of(function, partition, split.index()).once();
+            return Outcome.of(function, partition, owner, split.index()).once();
         }
         // Spark ran the task away from the executor that holds the data: ship it for this task alone.
         try (ShippedPartition again = shipped.compute(split, context).next()) {
-            return Outcome.of(function, again, split.index()).once();
+            return Outcome.of(function, again, owner, split.index()).once();
         }
     }
 

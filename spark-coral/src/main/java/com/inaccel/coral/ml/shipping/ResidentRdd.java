@@ -26,14 +26,16 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
     private static final long serialVersionUID = 1L;
 
     private final int shippedId;
+    private final ScratchOwner owner;
     private final PartitionFunction<R> function;
     private final transient ShippedRdd shipped;
 
     private record Slot(int index) implements Partition { }
 
-    ResidentRdd(SparkContext spark, ShippedRdd shipped, PartitionFunction<R> function) {
+    ResidentRdd(SparkContext spark, ShippedRdd shipped, ScratchOwner owner, PartitionFunction<R> function) {
         super(spark, noDependencies(), ClassTag$.MODULE$.apply(Outcome.class));
         this.shippedId = shipped.id();
+        this.owner = owner;
         this.function = function;
         this.shipped = shipped;
     }
@@ -71,6 +73,6 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
         Iterator<?> elements = block.get().data();
         ShippedPartition partition = (ShippedPartition) elements.next();
         elements.hasNext(); // reaching the end gives the block's read lock back
-        return (partition.isHere() ? Outcome.of(function, partition, split.index()) : Outcome.<R>absent()).once();
+        return (partition.isHere() ? Outcome.of(function, partition, owner, split.index()) : Outcome.<R>absent()).once();
     }
 }

@@ -1,28 +1,18 @@
 package com.inaccel.coral.ml.shipping;
 
 import com.inaccel.coral.ml.CoralConf;
-import com.inaccel.coral.ml.shipping.FeatureRow.Kind;
 import com.inaccel.coral.ml.shipping.RequestRdd.Outcome;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.execution.ColumnarToRowExec;
-import org.apache.spark.sql.execution.SparkPlan;
-import org.apache.spark.sql.execution.WholeStageCodegenExec;
-import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.storage.StorageLevel;
 import scala.Tuple2;
 import scala.collection.Iterator;
 import scala.collection.JavaConverters;
@@ -35,83 +25,66 @@ import scala.runtime.BoxedUnit;
  *
  * <p>Each pass is one Spark job. Results come back by partition index and are combined in that order, so a fit does not
  * depend on which task ends first. A partition that is lost with its executor is read and shipped again by the first
- * pass that misses it. Whoever ships closes.
+ * pass that misses it. Whoever ships closes. Used by one thread at a time: fits that share a shipment have one each.
  */
 public final class ShippedData implements AutoCloseable {
     /** Partial sums up to this many bytes in all go straight to the driver, larger ones through one shuffle. */
     private static final long DIRECT_BYTES = 64L << 20;
 
     private final SparkContext spark;
+    private final SharedShipment shared;
     private final ShippedRdd shipped;
+    private final long owner;
+    private final Runnable release;
     private final RunStats stats = new RunStats();
     private final long shipNanos;
-    private List<ShippedPartition.Info> partitions; // null until the first pass has shipped them
     private int jobs;
-
-    private ShippedData(SparkContext spark, ShippedRdd shipped) {
-        long start = System.nanoTime();
-        this.spark = spark;
-        this.shipped = shipped;
-        this.partitions = run((partition, index, none) -> partition.info());
-        this.shipNanos = System.nanoTime() - start;
-    }
+    private boolean closed;
 
     /**
-     * Reads the dataset once and ships it.
-     *
-     * @param featuresCol a column of vectors or of {@code array<float|double>}
-     * @param weight a column of doubles, or null
-     * @param normalize whether rows are scaled to unit length
+     * @param shippedNow whether it was this user who shipped
+     * @param startNanos when this user began to ship, or to wait for the one who did
+     * @param release run once, when this user closes
      */
-    public static ShippedData ship(Dataset<?> dataset, String featuresCol, Column weight, CoralConf conf,
-            boolean normalize) {
-        Column features = functions.col(featuresCol);
-        Dataset<Row> selected = weight == null ? dataset.select(features) : dataset.select(features, weight);
-        DataType type = selected.schema().fields()[0].dataType();
-        Kind kind = Kind.of(type);
-        ShippedRdd shipped = new ShippedRdd(input(selected, kind), conf, kind, weight != null, normalize);
-        shipped.setName("coral training data");
-        shipped.persist(StorageLevel.MEMORY_ONLY());
-        try {
-            return new ShippedData(dataset.sparkSession().sparkContext(), shipped);
-        } catch (Throwable e) { // Spark throws checked exceptions without declaring them
-            shipped.unpersist(true);
-            throw e;
-        }
+    ShippedData(SharedShipment shared, boolean shippedNow, long startNanos, Runnable release) {
+        this.spark = shared.rdd().context();
+        this.shared = shared;
+        this.shipped = shared.rdd();
+        this.owner = shared.enter();
+        this.release = release;
+        this.jobs = shippedNow ? 1 : 0;
+        this.shipNanos = System.nanoTime() - startNanos;
     }
 
-    /** The plan's rows, or its columnar batches where a columnar reader is all there is to the plan. */
-    private static RDD<?> input(Dataset<Row> selected, Kind kind) {
-        return columnarChild(selected.queryExecution().executedPlan(), kind).<RDD<?>>map(SparkPlan::executeColumnar)
-            .orElseGet(() -> selected.queryExecution().toRdd());
-    }
-
-    static Optional<SparkPlan> columnarChild(SparkPlan plan, Kind kind) {
-        SparkPlan top = plan instanceof WholeStageCodegenExec codegen ? codegen.child() : plan;
-        return kind == Kind.FLOATS && top instanceof ColumnarToRowExec toRows && top.output().size() == 1
-            ? Optional.of(toRows.child()) : Optional.empty();
+    /** Reads the dataset once and ships it, for one user who keeps nothing of it. */
+    public static ShippedData ship(Dataset<?> dataset, Shipment shipment, CoralConf conf) {
+        long start = System.nanoTime();
+        SharedShipment shared = SharedShipment.ship(dataset, shipment, conf);
+        return new ShippedData(shared, true, start, shared::close);
     }
 
     public List<ShippedPartition.Info> partitions() {
-        return partitions;
+        return shared.partitions();
     }
 
     public long rows() {
-        return partitions.stream().mapToLong(ShippedPartition.Info::rows).sum();
+        return partitions().stream().mapToLong(ShippedPartition.Info::rows).sum();
     }
 
-    /**
-     * Dimension of the rows; -1 where there is none.
-     *
-     * @throws IllegalArgumentException where partitions differ
-     */
+    /** Dimension of the rows; -1 where there is none. */
     public int features() {
-        int[] sizes = partitions.stream().mapToInt(ShippedPartition.Info::features).filter(size -> size >= 0)
-            .distinct().toArray();
-        if (sizes.length > 1) {
-            throw new IllegalArgumentException("vectors of different sizes: sizes=" + Arrays.toString(sizes));
-        }
-        return sizes.length == 0 ? -1 : sizes[0];
+        return shared.features();
+    }
+
+    /** What the shipped rows have in common, weights and labels included. */
+    public FeatureSummary summary() {
+        return shared.summary().orElseThrow(
+            () -> new IllegalStateException("no summary was asked for: set summarized in the shipment"));
+    }
+
+    /** Makes a value of about so many bytes available to tasks, until it is closed. */
+    public <T extends Serializable> Sent<T> send(T value, long bytes) {
+        return new Sent<>(spark, value, bytes);
     }
 
     /** Runs on every partition; results in partition order. */
@@ -122,10 +95,9 @@ public final class ShippedData implements AutoCloseable {
     /** Runs on the partitions named; results in the order in which they are named. */
     public <R> List<R> run(PartitionFunction<R> function, int[] indices) {
         List<Outcome<R>> outcomes = new ArrayList<>(Collections.nCopies(indices.length, Outcome.absent()));
-        if (partitions != null) {
-            collect(new ResidentRdd<>(spark, shipped, function), indices, outcomes);
-        }
-        collect(new RequestRdd<>(shipped, function), indices, outcomes);
+        ScratchOwner sent = shared.owner(owner);
+        collect(new ResidentRdd<>(spark, shipped, sent, function), indices, outcomes);
+        collect(new RequestRdd<>(shipped, sent, function), indices, outcomes);
         return outcomes.stream().map(this::account).toList();
     }
 
@@ -144,7 +116,7 @@ public final class ShippedData implements AutoCloseable {
         int groups = (count + groupSize - 1) / groupSize;
         jobs++;
         List<Tuple2<Integer, Outcome<double[]>>> sums =
-            new JavaRDD<>(new RequestRdd<>(shipped, function), ClassTag$.MODULE$.apply(Outcome.class))
+            new JavaRDD<>(new RequestRdd<>(shipped, shared.owner(owner), function), ClassTag$.MODULE$.apply(Outcome.class))
                 .mapPartitionsWithIndex((index, outcomes) ->
                     List.of(new Tuple2<>(index, outcomes.next())).iterator(), true)
                 .mapToPair(indexed -> new Tuple2<>(indexed._1 / groupSize, indexed))
@@ -207,7 +179,7 @@ public final class ShippedData implements AutoCloseable {
         }
     }
 
-    /** What the requests of all passes took. */
+    /** What the requests of all of this user's passes took. */
     public RunStats stats() {
         return stats;
     }
@@ -222,19 +194,23 @@ public final class ShippedData implements AutoCloseable {
         return shipped.bytesShipped().value();
     }
 
-    /** Spark jobs run so far. */
+    /** Spark jobs that this user has run so far. */
     public int jobs() {
         return jobs;
     }
 
-    /** Wall time until everything was shipped for the first time, reading it included. */
+    /** Wall time until everything was shipped for the first time, reading it included; or of waiting until another did. */
     public long shipNanos() {
         return shipNanos;
     }
 
-    /** Gives the shared memory back on every executor, and waits until it is. */
+    /** Gives the shared memory back on every executor, and waits until it is, unless other fits share it. Idempotent. */
     @Override
     public void close() {
-        shipped.unpersist(true);
+        if (!closed) {
+            closed = true;
+            shared.leave(owner);
+            release.run();
+        }
     }
 }

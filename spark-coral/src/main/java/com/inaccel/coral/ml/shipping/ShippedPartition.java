@@ -10,29 +10,33 @@ import com.inaccel.coral.ml.CoralConf;
 import com.inaccel.coral.ml.CoralConf.Precision;
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
+import org.apache.spark.util.KnownSizeEstimation;
 
 /**
  * One partition's training data in shared memory: an element of a cached RDD, so Spark's block manager knows where it
  * is, sends tasks there, forgets it with its executor, and closes it when the RDD is unpersisted.
  *
  * <p>The data itself never travels: what another executor deserializes is a husk whose {@link #isHere()} is false.
- * Used by one task at a time.
+ * Fits that share the data use it at the same time, but one task of each fit at a time; each has its own scratch memory.
  */
-public final class ShippedPartition implements Serializable, AutoCloseable {
+public final class ShippedPartition implements Serializable, AutoCloseable, KnownSizeEstimation {
     private static final long serialVersionUID = 1L;
     /** How often a waiting task looks whether it was killed. */
     private static final long KILL_POLL_MILLIS = 100;
+    /** Rather more than a handle and its batches take. */
+    private static final long HANDLE_BYTES = 4096;
 
     private final Info info;
+    private final transient ScratchOwner owner; // null in the cached block, which nobody computes with
     private transient Local local;
 
     /**
@@ -41,20 +45,54 @@ public final class ShippedPartition implements Serializable, AutoCloseable {
      * @param features dimension; -1 where there is no row
      * @param bytes shared memory taken
      * @param shipNanos time the task took to read and ship
+     * @param summary of the partition's rows; null where none was asked for, and once the driver has merged it
      */
     public record Info(long rows, int features, boolean sparse, Precision precision, String address, long bytes,
-            long shipNanos) implements Serializable { }
+            long shipNanos, FeatureSummary summary) implements Serializable {
+        Info withoutSummary() {
+            return new Info(rows, features, sparse, precision, address, bytes, shipNanos, null);
+        }
+    }
 
     private record Local(Session session, CoralConf conf, List<Batch> batches, double[] shift,
-            Map<String, Segment> scratch) { }
+            Map<Scratch, Segment> scratch) { }
+
+    private record Scratch(long owner, String name) { }
 
     ShippedPartition(Info info, Session session, CoralConf conf, List<Batch> batches, double[] shift) {
         this.info = info;
-        this.local = new Local(session, conf, batches, shift, new HashMap<>());
+        this.owner = null;
+        this.local = new Local(session, conf, batches, shift, new ConcurrentHashMap<>());
+    }
+
+    private ShippedPartition(ShippedPartition block, ScratchOwner owner) {
+        this.info = block.info;
+        this.owner = owner;
+        this.local = block.local;
+    }
+
+    /** The same partition with this fit's scratch memory; gives back that of fits that are over. */
+    ShippedPartition ownedBy(ScratchOwner fit) {
+        for (Scratch scratch : local.scratch.keySet()) {
+            if (fit.knowsTheEndOf(scratch.owner)) {
+                release(scratch);
+            }
+        }
+        return new ShippedPartition(this, fit);
     }
 
     public Info info() {
         return info;
+    }
+
+    /**
+     * Heap that the block takes. Spark would find it by walking all objects that can be reached, the session's and the
+     * engine's among them, which takes longer than shipping a few megabytes.
+     */
+    @Override
+    public long estimatedSize() {
+        long shift = local == null || local.shift == null ? 0 : local.shift.length * (long) Double.BYTES;
+        return HANDLE_BYTES + shift + (info.summary == null ? 0 : info.summary.heapBytes());
     }
 
     /** Whether the data is in this process and its manager still holds it. */
@@ -71,24 +109,37 @@ public final class ShippedPartition implements Serializable, AutoCloseable {
         return local.shift;
     }
 
-    /** Shared memory of at least {@code bytes} that stays with the partition under this name, its contents kept. */
+    /**
+     * Shared memory of at least {@code bytes} that stays with the partition under this name for as long as the fit lasts,
+     * its contents kept.
+     */
     public Segment scratch(String name, long bytes) {
-        Segment held = local.scratch.get(name);
+        Scratch key = new Scratch(owner.id(), name);
+        Segment held = local.scratch.get(key);
         if (held != null && held.sizeBytes() >= bytes) {
             return held;
         }
-        releaseScratch(name);
+        release(key);
         Segment fresh = local.session.allocate(bytes);
-        local.scratch.put(name, fresh);
+        local.scratch.put(key, fresh);
         return fresh;
     }
 
     public boolean hasScratch(String name) {
-        return local.scratch.containsKey(name);
+        return local.scratch.containsKey(new Scratch(owner.id(), name));
     }
 
     public void releaseScratch(String name) {
-        Segment held = local.scratch.remove(name);
+        release(new Scratch(owner.id(), name));
+    }
+
+    /** Of all fits. */
+    long scratchBytes() {
+        return local.scratch.values().stream().mapToLong(Segment::sizeBytes).sum();
+    }
+
+    private void release(Scratch key) {
+        Segment held = local.scratch.remove(key);
         if (held != null) {
             held.close();
         }

@@ -11,7 +11,6 @@ import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
 import org.apache.spark.sql.vectorized.ColumnVector;
-import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.util.LongAccumulator;
 import scala.collection.Iterator;
@@ -20,26 +19,24 @@ import scala.reflect.ClassTag$;
 
 /**
  * Ships each partition of its parent ({@link InternalRow}s, or {@link ColumnarBatch}es where the plan is columnar): one
- * {@link ShippedPartition} a partition. Column 0 holds the features, column 1 the weights where there are any.
+ * {@link ShippedPartition} a partition. Columns are the features, the weights where there are any, the labels likewise.
  */
 final class ShippedRdd extends RDD<ShippedPartition> {
     private static final long serialVersionUID = 1L;
-    /** A device that lacks the double accelerators has no double compute unit. */
-    private static final String DOUBLE_PROBE = "com.inaccel.ml.KMeans.AssignDouble";
+    /** Floats taken from a column at a time: few enough to stay in the cache, and far from what G1 calls humongous. */
+    private static final int RUN_VALUES = 8192;
 
     private final CoralConf conf;
     private final Kind kind;
-    private final boolean weighted;
-    private final boolean normalized;
+    private final Shipment shipment;
     private final LongAccumulator partitionsShipped;
     private final LongAccumulator bytesShipped;
 
-    ShippedRdd(RDD<?> parent, CoralConf conf, Kind kind, boolean weighted, boolean normalized) {
+    ShippedRdd(RDD<?> parent, CoralConf conf, Kind kind, Shipment shipment) {
         super(parent, ClassTag$.MODULE$.apply(ShippedPartition.class));
         this.conf = conf;
         this.kind = kind;
-        this.weighted = weighted;
-        this.normalized = normalized;
+        this.shipment = shipment;
         this.partitionsShipped = context().longAccumulator("coral.partitionsShipped");
         this.bytesShipped = context().longAccumulator("coral.bytesShipped");
     }
@@ -71,11 +68,11 @@ final class ShippedRdd extends RDD<ShippedPartition> {
         long start = System.nanoTime();
         Session session = Sessions.at(conf.address());
         Precision precision = switch (conf.precision()) {
-            case AUTO -> session.accelerators().contains(DOUBLE_PROBE) ? Precision.DOUBLE : Precision.SINGLE;
+            case AUTO -> session.accelerators().contains(shipment.probe()) ? Precision.DOUBLE : Precision.SINGLE;
             case DOUBLE -> Precision.DOUBLE;
             case SINGLE -> Precision.SINGLE;
         };
-        try (PartitionShipper shipper = new PartitionShipper(session, precision, weighted, normalized)) {
+        try (PartitionShipper shipper = new PartitionShipper(session, precision, shipment)) {
             Iterator<?> input = parent().iterator(split, context);
             while (input.hasNext()) {
                 Object next = input.next();
@@ -90,7 +87,7 @@ final class ShippedRdd extends RDD<ShippedPartition> {
             partitionsShipped.add(1);
             bytesShipped.add(bytes);
             ShippedPartition.Info info = new ShippedPartition.Info(shipper.rows(), shipper.features(),
-                shipper.isSparse(), precision, session.address(), bytes, System.nanoTime() - start);
+                shipper.isSparse(), precision, session.address(), bytes, System.nanoTime() - start, shipper.summary());
             return new ShippedPartition(info, session, conf, batches, shipper.shift());
         }
     }
@@ -98,34 +95,49 @@ final class ShippedRdd extends RDD<ShippedPartition> {
     private void shipRow(InternalRow input, PartitionShipper shipper) {
         FeatureRow row = shipper.next();
         row.read(input, 0, kind);
-        shipper.append(row, weighted ? input.getDouble(1) : 1);
+        double weight = shipment.weighted() ? input.getDouble(1) : 1;
+        int labelOrdinal = shipment.weighted() ? 2 : 1;
+        shipper.append(row, weight, shipment.labelled() ? (int) input.getDouble(labelOrdinal) : PartitionShipper.NO_LABEL);
     }
 
-    /** {@code array<float>} straight from a vectorized reader; its values lie one row after another, so one bulk read does. */
+    /** {@code array<float>} straight from a vectorized reader, where values of one row usually follow those of another. */
     private static void shipColumns(ColumnarBatch batch, PartitionShipper shipper) {
         ColumnVector column = batch.column(0);
-        int rows = batch.numRows();
-        if (rows == 0) {
-            return;
-        }
         if (column.hasNull() || !(column instanceof WritableColumnVector arrays) || arrays.getChild(0).hasNull()) {
-            for (int i = 0; i < rows; i++) {
+            for (int i = 0; i < batch.numRows(); i++) {
                 FeatureRow row = shipper.next();
                 row.read(batch.getRow(i), 0, Kind.FLOATS);
-                shipper.append(row, 1);
+                shipper.append(row, 1, PartitionShipper.NO_LABEL);
             }
             return;
         }
-        int start = arrays.getArrayOffset(0);
-        int end = start;
-        for (int i = 0; i < rows; i++) {
-            end = Math.max(end, arrays.getArrayOffset(i) + arrays.getArrayLength(i));
+        int count;
+        for (int row = 0; row < batch.numRows(); row += count) {
+            int length = arrays.getArrayLength(row);
+            count = runLength(arrays, row, Math.min(batch.numRows(), row + RUN_VALUES / Math.max(1, length)));
+            shipRun(arrays.getChild(0).getFloats(arrays.getArrayOffset(row), count * length), count, length, shipper);
         }
-        float[] values = new ColumnarArray(arrays.getChild(0), start, end - start).toFloatArray();
-        for (int i = 0; i < rows; i++) {
+    }
+
+    /** How many rows from {@code first} on, at least one, are of its length and follow each other. */
+    private static int runLength(WritableColumnVector arrays, int first, int end) {
+        int length = arrays.getArrayLength(first);
+        int row = first + 1;
+        while (row < end && arrays.getArrayLength(row) == length
+                && arrays.getArrayOffset(row) == arrays.getArrayOffset(row - 1) + length) {
+            row++;
+        }
+        return row - first;
+    }
+
+    private static void shipRun(float[] values, int count, int length, PartitionShipper shipper) {
+        if (shipper.append(values, count, length)) {
+            return;
+        }
+        for (int i = 0; i < count; i++) {
             FeatureRow row = shipper.next();
-            row.read(values, arrays.getArrayOffset(i) - start, arrays.getArrayLength(i));
-            shipper.append(row, 1);
+            row.read(values, i * length, length);
+            shipper.append(row, 1, PartitionShipper.NO_LABEL);
         }
     }
 }

@@ -15,7 +15,7 @@ public final class Inside {
 
     /** Whether the column would be shipped from a columnar reader's batches. */
     public static boolean isColumnar(Dataset<?> dataset, String column) {
-        return ShippedData.columnarChild(dataset.select(column).queryExecution().executedPlan(), FeatureRow.Kind.FLOATS)
+        return SharedShipment.columnarChild(dataset.select(column).queryExecution().executedPlan(), FeatureRow.Kind.FLOATS)
             .isPresent();
     }
 }
