@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
 
 /** Measures Coral side by side with its peers, one subcommand an algorithm. */
 @Command(name = "bench", mixinStandardHelpOptions = true, usageHelpAutoWidth = true, synopsisSubcommandLabel = "COMMAND",
-    subcommands = KMeansBench.class, description = "Measure Coral side by side with its peers.")
+    subcommands = {KMeansBench.class, LogisticBench.class}, description = "Measure Coral side by side with its peers.")
 public final class Bench {
     private static final int FAILED = 1;
 

@@ -16,22 +16,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Starts contestants by name, and ends all of them, newest first. */
+/** Starts contestants, and ends all of them, newest first. */
 final class Contestants implements AutoCloseable {
     static final String CORAL = "coral";
     static final String CORAL_SOCKET = "coral-socket";
     static final String MLLIB = "mllib";
-    static final String MLLIB_BEST = "mllib-best";
     static final String SKLEARN = "sklearn";
-    static final String FAISS = "faiss";
     static final String KERNEL = "kernel";
-    static final List<String> NAMES = List.of(CORAL, CORAL_SOCKET, MLLIB, MLLIB_BEST, SKLEARN, FAISS, KERNEL);
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String PYTHON = "/usr/bin/python3";
     /** netlib's own property: the BLAS it opens. A path that does not exist is how to have none. */
     private static final String NATIVE_BLAS = "-Ddev.ludovic.netlib.blas.nativeLibPath=";
     private static final String NO_BLAS = "/nonexistent";
+    private static final String DEFAULT_SOLVER = "auto";
 
     private final Path scratch;
     private final String precision;
@@ -42,7 +40,6 @@ final class Contestants implements AutoCloseable {
     private final Map<String, String> absent = new LinkedHashMap<>();
     private ManagerProcess manager;
     private int spawned;
-    private Path data;
 
     Contestants(Path scratch, String precision, String heap, int cores, boolean install) {
         this.scratch = scratch;
@@ -61,41 +58,43 @@ final class Contestants implements AutoCloseable {
         return absent;
     }
 
-    /** Starts what the name stands for: one contestant, or one a precision. */
-    void start(String name, Workload workload) throws IOException, InterruptedException {
-        switch (name) {
-            case CORAL -> spark(name, workload, Coral.EMBEDDED, "auto", Source.CACHED_VECTORS, NO_BLAS);
-            case CORAL_SOCKET -> spark(name, workload, manager().address(), "auto", Source.CACHED_VECTORS, NO_BLAS);
-            case MLLIB -> spark(name, workload, "", "auto", Source.CACHED_VECTORS, NO_BLAS);
-            case MLLIB_BEST -> {
-                if (isThere(name, "libopenblas0-pthread")) {
-                    spark(name, workload, "", "block", Source.CACHED_VECTORS, openBlas().toString());
-                }
-            }
-            case SKLEARN -> {
-                if (isThere(name, "python3-sklearn")) {
-                    python("sklearn-single", workload, "sklearn", "float32");
-                    python("sklearn-double", workload, "sklearn", "float64");
-                }
-            }
-            case FAISS -> {
-                if (isThere(name, "python3-faiss")) {
-                    python(name, workload, "faiss", "float32");
-                }
-            }
-            case KERNEL -> {
-                announce("kernel");
-                started.add(KernelLloyd.start(workload, false));
-                started.add(KernelLloyd.start(workload, true));
-            }
-            default -> throw new IllegalArgumentException(
-                "unknown contestant: against=" + name + ", known=" + String.join(",", NAMES));
+    /** Where they may write; gone after the run. */
+    Path scratch() {
+        return scratch;
+    }
+
+    /** Coral inside the executors. */
+    void startCoral(Class<? extends SparkWorker> worker, Workload workload) throws IOException {
+        spark(CORAL, worker, workload, Coral.EMBEDDED, DEFAULT_SOLVER, Source.CACHED_VECTORS, NO_BLAS);
+    }
+
+    /** Coral behind a node manager of its own. */
+    void startCoralSocket(Class<? extends SparkWorker> worker, Workload workload)
+            throws IOException, InterruptedException {
+        spark(CORAL_SOCKET, worker, workload, manager().address(), DEFAULT_SOLVER, Source.CACHED_VECTORS, NO_BLAS);
+    }
+
+    /** MLlib with native BLAS kept off, as it is where nobody has installed one. */
+    void startMllib(Class<? extends SparkWorker> worker, Workload workload) throws IOException {
+        spark(MLLIB, worker, workload, "", DEFAULT_SOLVER, Source.CACHED_VECTORS, NO_BLAS);
+    }
+
+    /** MLlib with OpenBLAS and with this solver, where the estimator has that parameter. */
+    void startMllibWithBlas(String name, Class<? extends SparkWorker> worker, Workload workload, String solver)
+            throws IOException, InterruptedException {
+        if (isThere(name, "libopenblas0-pthread")) {
+            spark(name, worker, workload, "", solver, Source.CACHED_VECTORS, openBlas().toString());
         }
     }
 
+    /** One that runs in this process. */
+    void add(Contestant contestant) {
+        started.add(contestant);
+    }
+
     /** Coral on Spark with rows from this source. */
-    Contestant startCoral(Workload workload, Source source) throws IOException {
-        return spark(CORAL + "-" + ++spawned, workload, Coral.EMBEDDED, "auto", source, NO_BLAS);
+    Contestant startCoral(Class<? extends SparkWorker> worker, Workload workload, Source source) throws IOException {
+        return spark(CORAL + "-" + ++spawned, worker, workload, Coral.EMBEDDED, DEFAULT_SOLVER, source, NO_BLAS);
     }
 
     /** Ends one early, to make room. */
@@ -104,40 +103,39 @@ final class Contestants implements AutoCloseable {
         started.remove(contestant);
     }
 
-    private Contestant spark(String name, Workload workload, String address, String solver, Source source, String blas)
-            throws IOException {
+    private Contestant spark(String name, Class<? extends SparkWorker> worker, Workload workload, String address,
+            String solver, Source source, String blas) throws IOException {
         announce(name);
         Path directory = Files.createDirectories(scratch.resolve(name));
         Path settings = directory.resolve("settings.json");
-        JSON.writeValue(settings.toFile(),
-            new Settings(workload, address, precision, solver, source, cores, directory.toString()));
-        ProcessBuilder command = ChildJvm.of(SparkWorker.class.getName(),
+        JSON.writeValue(settings.toFile(), new Settings(JSON.valueToTree(workload), address, precision, solver, source, cores,
+            directory.toString()));
+        ProcessBuilder command = ChildJvm.of(worker.getName(),
             List.of("-Xmx" + heap, NATIVE_BLAS + blas, "-Djava.io.tmpdir=" + directory), List.of(settings.toString()));
         // One task a core calls BLAS: threads inside it would only get in each other's way.
         command.environment().put("OPENBLAS_NUM_THREADS", "1");
-        Contestant contestant = Worker.start(name, command, directory, workload.features());
+        Contestant contestant = Worker.start(name, command, directory);
         started.add(contestant);
         return contestant;
     }
 
-    private void python(String name, Workload workload, String library, String dtype) throws IOException {
+    /**
+     * A Python process that runs {@code peers.py}.
+     *
+     * @param settings what that expects, but for where its models go
+     */
+    void python(String name, Map<String, ?> settings) throws IOException {
         announce(name);
         Path directory = Files.createDirectories(scratch.resolve(name));
         Path script = directory.resolve("peers.py");
         try (InputStream source = Contestants.class.getResourceAsStream("peers.py")) {
             Files.copy(source, script);
         }
-        if (data == null) {
-            data = scratch.resolve("rows.f64");
-            workload.write(data);
-        }
-        Path settings = directory.resolve("settings.json");
-        JSON.writeValue(settings.toFile(), Map.of("library", library, "dtype", dtype, "data", data.toString(),
-            "rows", workload.rows(), "features", workload.features(), "k", workload.k(),
-            "iterations", workload.iterations(), "seed", workload.seed(),
-            "centers", directory.resolve("centers.f64").toString()));
-        started.add(Worker.start(name, new ProcessBuilder(PYTHON, script.toString(), settings.toString()), directory,
-            workload.features()));
+        Map<String, Object> all = new LinkedHashMap<>(settings);
+        all.put("models", directory.resolve("models.f64").toString());
+        Path file = directory.resolve("settings.json");
+        JSON.writeValue(file.toFile(), all);
+        started.add(Worker.start(name, new ProcessBuilder(PYTHON, script.toString(), file.toString()), directory));
     }
 
     private ManagerProcess manager() throws IOException, InterruptedException {
@@ -147,7 +145,8 @@ final class Contestants implements AutoCloseable {
         return manager;
     }
 
-    private boolean isThere(String name, String debianPackage) throws IOException, InterruptedException {
+    /** False, and said so at the end, where the package is missing. */
+    boolean isThere(String name, String debianPackage) throws IOException, InterruptedException {
         String remedy = DebianPackages.missing(List.of(debianPackage), install);
         if (!remedy.isEmpty()) {
             absent.put(name, remedy);
@@ -169,7 +168,7 @@ final class Contestants implements AutoCloseable {
             + "path=/usr/lib/*-linux-gnu/openblas-pthread/libopenblas.so.0");
     }
 
-    private static void announce(String name) {
+    static void announce(String name) {
         System.err.println("loading and warming up " + name + " ...");
     }
 

@@ -1,27 +1,38 @@
 package com.inaccel.coral.bench;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.inaccel.coral.bench.support.Scratch;
+import com.inaccel.coral.bench.Contestant.Order;
+import com.inaccel.coral.bench.Rounds.Column;
+import com.inaccel.coral.bench.Rounds.Judge;
+import com.inaccel.coral.bench.Shapes.Shape;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
-/** The command {@code bench kmeans}: what to measure, and where the figures go. */
+/** The command {@code bench kmeans}. */
 @Command(name = "kmeans", mixinStandardHelpOptions = true, sortOptions = false, usageHelpAutoWidth = true,
-    description = "Fit the same rows with every contestant in turn, and compare within each round.")
-final class KMeansBench implements Callable<Integer> {
-    private static final int FAILED = 1;
+    description = "Cluster the same rows with every contestant in turn, and compare within each round.")
+final class KMeansBench extends AlgorithmBench {
+    private static final String MLLIB_BEST = "mllib-best";
+    private static final String FAISS = "faiss";
+    static final List<String> NAMES = List.of(Contestants.CORAL, Contestants.CORAL_SOCKET, Contestants.MLLIB, MLLIB_BEST,
+        Contestants.SKLEARN, FAISS, Contestants.KERNEL);
+
+    /** Against the first contestant: they may start from other centers, and so end in another local optimum. */
+    private static final double COST_TOLERANCE = 0.05;
+    private static final long CHECKED_ROWS = 100_000;
+
+    private static final int[][] FEATURES_BY_K =
+        {{64, 128}, {784, 10}, {20, 10}, {16, 16}, {3, 16}, {64, 1000}, {784, 1000}};
+    /** Of one pass over a shape: long against the cost of a request, yet soon over. */
+    private static final double MOST_FLOPS = 4e10;
+    /** Of all rows of a shape: beyond any cache. */
+    private static final long MOST_BYTES = 512L << 20;
 
     @Option(names = "--rows", defaultValue = "400000", paramLabel = "N", description = "${DEFAULT-VALUE}")
     private long rows;
@@ -35,162 +46,128 @@ final class KMeansBench implements Callable<Integer> {
     @Option(names = "--iterations", defaultValue = "20", paramLabel = "N", description = "${DEFAULT-VALUE}, tolerance 0")
     private int iterations;
 
-    @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "of rows and fits (${DEFAULT-VALUE})")
-    private long seed;
-
     @Option(names = "--init", defaultValue = "k-means||", paramLabel = "MODE",
         description = "of the contestants on Spark, k-means|| or random (${DEFAULT-VALUE}); the others start at random")
     private String init;
-
-    @Option(names = "--precision", defaultValue = "auto", paramLabel = "auto|double|single",
-        description = "Coral's (${DEFAULT-VALUE})")
-    private String precision;
 
     @Option(names = "--against", split = ",", paramLabel = "NAME",
         defaultValue = "coral,coral-socket,mllib,mllib-best,sklearn,faiss,kernel",
         description = "contestants; ratios are to the first (${DEFAULT-VALUE})")
     private List<String> against;
 
-    @Option(names = "--repeats", defaultValue = "3", paramLabel = "N", description = "rounds (${DEFAULT-VALUE})")
-    private int repeats;
-
-    @Option(names = "--heap", defaultValue = "4g", paramLabel = "SIZE",
-        description = "-Xmx of each contestant on Spark (${DEFAULT-VALUE})")
-    private String heap;
-
-    @Option(names = "--json", paramLabel = "FILE", description = "default: out/bench-kmeans[-MODE].json")
-    private Optional<Path> json = Optional.empty();
-
-    @Option(names = "--install", description = "install Debian packages of missing peers, as root")
-    private boolean install;
-
-    @Option(names = "--shapes", description = "instead: the kernel alone over many shapes, against the machine's limits")
-    private boolean shapes;
-
-    @Option(names = "--scale", description = "instead: Coral from 100,000 to 4,000,000 rows, up to --max-rows")
-    private boolean scale;
-
-    @Option(names = "--max-rows", defaultValue = "4000000", paramLabel = "N",
-        description = "where --scale ends (${DEFAULT-VALUE})")
-    private long maxRows;
-
     @Option(names = "--ship", description = "instead: how fast rows are shipped, from cached vectors and from Parquet")
     private boolean ship;
 
-    @Spec
-    private CommandSpec spec;
-
-    private final Map<String, Object> figures = new LinkedHashMap<>();
+    private KMeansWorkload workload;
+    private Path data;
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
-        Workload workload = check();
-        figures.put("command", "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs()));
-        Map<String, String> machine = Machine.describe();
-        figures.put("machine", machine);
-        System.out.println("machine: " + machine);
-        String mode = shapes ? "-shapes" : scale ? "-scale" : ship ? "-ship" : "";
-        Path file = json.orElse(Path.of("out", "bench-kmeans" + mode + ".json"));
-        int status;
-        try (Scratch scratch = Scratch.create("coral-bench-");
-                Contestants contestants = new Contestants(scratch.directory(), precision, heap, cores(), install)) {
-            if (shapes) {
-                status = shapes();
-            } else if (scale) {
-                status = print(Scaling.run(contestants, workload, maxRows, repeats, figures));
-            } else if (ship) {
-                status = print(Scaling.ship(contestants, workload, repeats, figures));
-            } else {
-                status = race(contestants, workload);
-            }
-        }
-        write(file);
-        return status;
-    }
-
-    private Workload check() {
+    Workload check() {
         if (rows < k || features < 1 || k < 1 || iterations < 1 || repeats < 1) {
             throw new IllegalArgumentException("out of range: rows=" + rows + ", features=" + features + ", k=" + k
                 + ", iterations=" + iterations + ", repeats=" + repeats + "; all at least 1, and rows at least k");
         }
-        List<String> unknown = against.stream().filter(name -> !Contestants.NAMES.contains(name)).toList();
-        if (!unknown.isEmpty()) {
-            throw new IllegalArgumentException("unknown contestants: against=" + String.join(",", unknown)
-                + ", known=" + String.join(",", Contestants.NAMES));
-        }
-        if ((shapes ? 1 : 0) + (scale ? 1 : 0) + (ship ? 1 : 0) > 1) {
-            throw new IllegalArgumentException("one mode at a time: give one of --shapes, --scale, --ship");
-        }
-        return new Workload(rows, features, k, iterations, seed, init);
+        requireKnown(against, NAMES);
+        requireOneMode(ship);
+        workload = new KMeansWorkload(rows, features, k, iterations, seed, init);
+        return workload;
     }
 
-    private int shapes() throws IOException {
-        Optional<Limits> before = limits();
-        Shapes measured = Shapes.measure(repeats);
-        figures.put("shapes", measured.json());
-        return print(measured.table(again(before)));
+    @Override
+    String mode() {
+        return ship ? "ship" : "";
     }
 
-    private int race(Contestants contestants, Workload workload) throws IOException, InterruptedException {
+    @Override
+    Class<? extends SparkWorker> worker() {
+        return KMeansWorker.class;
+    }
+
+    @Override
+    int measure(Contestants contestants) throws IOException, InterruptedException {
+        if (ship) {
+            return print(Scaling.ship(contestants, worker(), workload, repeats, figures));
+        }
         Optional<Limits> before = limits();
         figures.put("workload", workload);
         for (String name : against) {
-            contestants.start(name, workload);
+            start(name, contestants);
         }
-        figures.put("notInstalled", contestants.absent());
-        if (contestants.started().isEmpty()) {
-            contestants.absent().forEach((name, remedy) -> System.out.println(name + ": not installed: " + remedy));
+        if (!anyone(contestants)) {
             return FAILED;
         }
-        Rounds rounds = Rounds.run(workload, contestants.started(), repeats);
-        figures.put("contestants", rounds.json());
-        Optional<Limits> limits = again(before);
+        Judge judge = new Judge((model, index) -> workload.meanCost(model, CHECKED_ROWS), COST_TOLERANCE);
+        Rounds rounds = Rounds.run(judge, contestants.started(), new Order(iterations, 1), repeats);
+        List<Column> columns = List.of(
+            new Column("cost a row", entry -> String.format(Locale.ROOT, "%.5f", entry.objectives[0])),
+            new Column("GFLOP/s", entry -> String.format(Locale.ROOT, "%.1f",
+                workload.flops(entry.iterations()) / Rounds.median(entry.seconds()) / 1e9)));
+        return report(String.format(Locale.ROOT, "KMeans, %,d rows x %d features, k=%d, %d iterations, tolerance 0", rows,
+            features, k, iterations), rounds, columns, again(before), contestants);
+    }
 
-        System.out.printf(Locale.ROOT, "%nKMeans, %,d rows x %d features, k=%d, %d iterations, tolerance 0, seed %d, %d "
-            + "rounds%n%n", rows, features, k, iterations, seed, repeats);
-        System.out.println(rounds.table());
-        System.out.println("ratio: of its time to that of " + rounds.entries().get(0).name + " in the same round");
-        limits.ifPresent(System.out::println);
-        rounds.entries().forEach(entry -> System.out.println(entry.name + ": " + entry.about));
-        contestants.absent().forEach((name, remedy) -> System.out.println(name + ": not installed: " + remedy));
-        if (!rounds.wrong().isEmpty()) {
-            System.out.println("WRONG: cost of the centers not that of " + rounds.entries().get(0).name + "'s: "
-                + rounds.wrong());
-            return FAILED;
+    /** One contestant, or one a precision. */
+    private void start(String name, Contestants contestants) throws IOException, InterruptedException {
+        switch (name) {
+            case Contestants.CORAL -> contestants.startCoral(worker(), workload);
+            case Contestants.CORAL_SOCKET -> contestants.startCoralSocket(worker(), workload);
+            case Contestants.MLLIB -> contestants.startMllib(worker(), workload);
+            case MLLIB_BEST -> contestants.startMllibWithBlas(name, worker(), workload, "block");
+            case Contestants.SKLEARN -> {
+                if (contestants.isThere(name, "python3-sklearn")) {
+                    contestants.python("sklearn-single", settings(contestants, "sklearn-kmeans", "float32"));
+                    contestants.python("sklearn-double", settings(contestants, "sklearn-kmeans", "float64"));
+                }
+            }
+            case FAISS -> {
+                if (contestants.isThere(name, "python3-faiss")) {
+                    contestants.python(name, settings(contestants, "faiss-kmeans", "float32"));
+                }
+            }
+            case Contestants.KERNEL -> {
+                Contestants.announce(name);
+                contestants.add(KernelLloyd.start(workload, false));
+                contestants.add(KernelLloyd.start(workload, true));
+            }
+            default -> throw new IllegalArgumentException("unknown contestant: against=" + name);
         }
-        return 0;
     }
 
-    /** Measured before and after all else, since machines drift: the better counts. */
-    private Optional<Limits> again(Optional<Limits> before) throws IOException {
-        if (before.isEmpty()) {
-            return before;
+    private Map<String, Object> settings(Contestants contestants, String task, String dtype) throws IOException {
+        if (data == null) {
+            data = contestants.scratch().resolve("rows.f64");
+            workload.write(data);
         }
-        Optional<Limits> limits = limits().map(before.get()::or);
-        limits.ifPresent(limit -> figures.put("limits", limit));
-        return limits;
+        Map<String, Object> settings = new LinkedHashMap<>();
+        settings.put("task", task);
+        settings.put("dtype", dtype);
+        settings.put("data", data.toString());
+        settings.put("rows", rows);
+        settings.put("features", features);
+        settings.put("k", k);
+        settings.put("seed", seed);
+        return settings;
     }
 
-    private static Optional<Limits> limits() throws IOException {
-        System.err.println("measuring the limits of the machine ...");
-        return Limits.measure();
-    }
-
-    private static int print(String table) {
-        System.out.println();
-        System.out.println(table);
-        return 0;
-    }
-
-    private void write(Path file) throws IOException {
-        if (file.toAbsolutePath().getParent() != null) {
-            Files.createDirectories(file.toAbsolutePath().getParent());
+    @Override
+    Shapes measureShapes() {
+        Shapes measured = new Shapes(
+            "Double rows may pass their peak: what is proven in single need not be computed in double.");
+        for (int[] shape : FEATURES_BY_K) {
+            for (boolean inDouble : new boolean[] {false, true}) {
+                measure(measured, shape[0], shape[1], inDouble);
+            }
         }
-        new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValue(file.toFile(), figures);
-        System.out.println("all figures: " + file);
+        return measured;
     }
 
-    private static int cores() {
-        return Runtime.getRuntime().availableProcessors();
+    private void measure(Shapes measured, int shapeFeatures, int shapeK, boolean inDouble) {
+        double rowBytes = (double) shapeFeatures * (inDouble ? Double.BYTES : Float.BYTES);
+        long shapeRows = (long) Math.min(MOST_BYTES / rowBytes, MOST_FLOPS / (2.0 * shapeFeatures * shapeK));
+        KMeansWorkload shape = new KMeansWorkload(shapeRows, shapeFeatures, shapeK, 1, seed, "random");
+        try (KernelLloyd kernel = KernelLloyd.start(shape, inDouble)) {
+            measured.measure(new Shape(shapeFeatures + " x " + shapeK, inDouble, inDouble, shapeRows, 1,
+                shape.flops(1), shapeRows * rowBytes), kernel, repeats);
+        }
     }
 }

@@ -1,5 +1,6 @@
 package com.inaccel.coral.bench;
 
+import com.inaccel.coral.bench.Contestant.Order;
 import com.inaccel.coral.bench.Contestant.Outcome;
 import com.inaccel.coral.bench.support.TextTable;
 import java.util.ArrayList;
@@ -9,97 +10,84 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
-/** The kernel over shapes from narrow to wide and few to many centers, against what the machine could do. */
+/** An algorithm's kernel over shapes of data, against what the machine could do. */
 final class Shapes {
-    private static final int[][] FEATURES_BY_K =
-        {{64, 128}, {784, 10}, {20, 10}, {16, 16}, {3, 16}, {64, 1000}, {784, 1000}};
-    /** Of one pass: long against the cost of a request, yet soon over. */
-    private static final double MOST_FLOPS = 4e10;
-    /** Of all rows: beyond any cache. */
-    private static final long MOST_BYTES = 512L << 20;
-    private static final int ITERATIONS = 5;
-    private static final long SEED = 1;
+    private static final int PASSES = 5;
 
-    private final List<Shape> shapes = new ArrayList<>();
+    private final String note;
+    private final List<Measured> all = new ArrayList<>();
 
-    /** One shape in one precision, and how long a pass over all rows took in each repeat. */
-    private record Shape(Workload workload, boolean inDouble, double[] secondsAPass) {
-        double flops() {
-            return workload.flops(1);
-        }
+    /** @param note on the figures, beneath them */
+    Shapes(String note) {
+        this.note = note;
+    }
 
-        double bytes() {
-            return (double) workload.rows() * workload.features() * (inDouble ? Double.BYTES : Float.BYTES);
-        }
-
+    /**
+     * What a pass over all rows of a shape has to do.
+     *
+     * @param name e.g. features x centers
+     * @param inDouble how the features are stored
+     * @param computesInDouble which peak bounds it
+     * @param bytes that it reads
+     */
+    record Shape(String name, boolean inDouble, boolean computesInDouble, long rows, int models, double flops,
+            double bytes) {
         String precision() {
             return inDouble ? "double" : "single";
         }
     }
 
-    private Shapes() { }
-
-    static Shapes measure(int repeats) {
-        Shapes shapes = new Shapes();
-        for (int[] shape : FEATURES_BY_K) {
-            for (boolean inDouble : new boolean[] {false, true}) {
-                shapes.shapes.add(measure(shape[0], shape[1], inDouble, repeats));
-            }
+    private record Measured(Shape shape, double[] secondsAPass) {
+        double gflops() {
+            return shape.flops() / Rounds.median(secondsAPass) / 1e9;
         }
-        return shapes;
+
+        double gigabytesPerSecond() {
+            return shape.bytes() / Rounds.median(secondsAPass) / 1e9;
+        }
     }
 
-    private static Shape measure(int features, int k, boolean inDouble, int repeats) {
-        int width = inDouble ? Double.BYTES : Float.BYTES;
-        long rows = (long) Math.min(MOST_BYTES / ((double) width * features), MOST_FLOPS / (2.0 * features * k));
-        Workload workload = new Workload(rows, features, k, ITERATIONS, SEED, "random");
-        System.err.println(features + " x " + k + (inDouble ? " double" : " single") + " ...");
+    /** @param kernel passes over these rows; closed by the caller */
+    void measure(Shape shape, Contestant kernel, int repeats) {
+        System.err.println(shape.name() + ", " + shape.precision() + " ...");
         double[] seconds = new double[repeats];
-        try (KernelLloyd kernel = KernelLloyd.start(workload, inDouble)) {
-            for (int repeat = 0; repeat < repeats; repeat++) {
-                Outcome outcome = kernel.fit();
-                seconds[repeat] = outcome.seconds() / outcome.iterations();
-            }
+        for (int repeat = 0; repeat < repeats; repeat++) {
+            Outcome outcome = kernel.fit(new Order(PASSES, shape.models()));
+            seconds[repeat] = outcome.seconds() / outcome.iterations();
         }
-        return new Shape(workload, inDouble, seconds);
+        all.add(new Measured(shape, seconds));
     }
 
     String table(Optional<Limits> limits) {
-        TextTable table = new TextTable("features x k", "precision", "rows", "s a pass: min", "median", "max",
-            "GFLOP/s", "GB/s", "of the tighter limit");
-        for (Shape shape : shapes) {
-            Workload workload = shape.workload();
-            double median = Rounds.median(shape.secondsAPass());
-            table.row(workload.features() + " x " + workload.k(), shape.precision(),
-                String.format(Locale.ROOT, "%,d", workload.rows()),
-                format("%.4f", Rounds.least(shape.secondsAPass())), format("%.4f", median),
-                format("%.4f", Rounds.most(shape.secondsAPass())),
-                format("%.1f", shape.flops() / median / 1e9), format("%.1f", shape.bytes() / median / 1e9),
-                limits.map(limit -> share(limit, shape, median)).orElse("not measured"));
+        TextTable table = new TextTable("shape", "precision", "rows", "s a pass: min", "median", "max", "GFLOP/s", "GB/s",
+            "of the tighter limit");
+        for (Measured measured : all) {
+            Shape shape = measured.shape();
+            table.row(shape.name(), shape.precision(), String.format(Locale.ROOT, "%,d", shape.rows()),
+                format("%.4f", Rounds.least(measured.secondsAPass())),
+                format("%.4f", Rounds.median(measured.secondsAPass())),
+                format("%.4f", Rounds.most(measured.secondsAPass())), format("%.1f", measured.gflops()),
+                format("%.1f", measured.gigabytesPerSecond()),
+                limits.map(limit -> share(limit, measured)).orElse("not measured"));
         }
-        return table + limits.map(limit -> limit
-            + "\nDouble rows may pass their peak: what is proven in single need not be computed in double.\n").orElse("");
+        return table + limits.map(limit -> limit + "\n").orElse("") + note;
     }
 
-    private static String share(Limits limits, Shape shape, double seconds) {
-        double ofPeak = shape.flops() / (limits.gflops(shape.inDouble()) * 1e9) / seconds;
-        double ofBandwidth = shape.bytes() / (limits.readGigabytesPerSecond() * 1e9) / seconds;
+    private static String share(Limits limits, Measured measured) {
+        double ofPeak = measured.gflops() / limits.gflops(measured.shape().computesInDouble());
+        double ofBandwidth = measured.gigabytesPerSecond() / limits.readGigabytesPerSecond();
         return ofPeak > ofBandwidth
             ? format("%.0f%% of flops", 100 * ofPeak) : format("%.0f%% of bytes", 100 * ofBandwidth);
     }
 
     List<Map<String, Object>> json() {
         List<Map<String, Object>> json = new ArrayList<>();
-        for (Shape shape : shapes) {
-            double median = Rounds.median(shape.secondsAPass());
+        for (Measured measured : all) {
             Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("features", shape.workload().features());
-            entry.put("k", shape.workload().k());
-            entry.put("precision", shape.precision());
-            entry.put("rows", shape.workload().rows());
-            entry.put("secondsAPass", shape.secondsAPass());
-            entry.put("gflops", shape.flops() / median / 1e9);
-            entry.put("gigabytesPerSecond", shape.bytes() / median / 1e9);
+            entry.put("shape", measured.shape());
+            entry.put("secondsAPass", measured.secondsAPass());
+            entry.put("gflops", measured.gflops());
+            entry.put("gigabytesPerSecond", measured.gigabytesPerSecond());
             json.add(entry);
         }
         return json;

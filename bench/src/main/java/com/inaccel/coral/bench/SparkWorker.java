@@ -1,6 +1,8 @@
 package com.inaccel.coral.bench;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.inaccel.coral.bench.Contestant.Order;
 import com.inaccel.coral.bench.support.LocalSpark;
 import com.inaccel.coral.bench.support.QuietLogs;
 import com.inaccel.coral.ml.CoralConf;
@@ -17,31 +19,24 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.LongFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
-import org.apache.spark.ml.clustering.KMeans;
-import org.apache.spark.ml.clustering.KMeansModel;
+import org.apache.spark.ml.Estimator;
 import org.apache.spark.ml.functions;
 import org.apache.spark.ml.linalg.BLAS$;
-import org.apache.spark.ml.linalg.SQLDataTypes;
-import org.apache.spark.ml.linalg.Vector;
-import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.types.Metadata;
-import org.apache.spark.sql.types.StructField;
-import org.apache.spark.sql.types.StructType;
 
 /** The far side of {@link Worker} for contestants on Spark: one session, one table, one estimator. */
-final class SparkWorker {
+abstract class SparkWorker {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String FEATURES = "features";
     private static final int WARM_UP_ITERATIONS = 2;
     /** Untimed fits go on until so much time has passed: what is compared is code that the JVM has compiled. */
     private static final long WARM_UP_NANOS = 10_000_000_000L;
@@ -53,54 +48,83 @@ final class SparkWorker {
     /**
      * What to be, as JSON in a file.
      *
+     * @param workload as JSON
      * @param address of Coral; empty for MLlib's own estimator
-     * @param solver MLlib's parameter
-     * @param scratch where Spark and the centers go
+     * @param solver MLlib's parameter, where the estimator has it
+     * @param scratch where Spark and the models go
      */
-    record Settings(Workload workload, String address, String precision, String solver, Source source, int cores,
+    record Settings(JsonNode workload, String address, String precision, String solver, Source source, int cores,
             String scratch) {
         boolean coral() {
             return !address.isEmpty();
         }
+
+        <W extends Workload> W workload(Class<W> type) {
+            return JSON.convertValue(workload, type);
+        }
     }
 
-    private final Settings settings;
-    private final SparkSession spark;
-    private final KMeans estimator;
+    /**
+     * What a fit gave.
+     *
+     * @param models of equal lengths
+     * @param objective as the last model reports it
+     */
+    record Fitted(int iterations, double[][] models, double objective) { }
+
+    final Settings settings;
+    private final Workload workload;
+    private SparkSession spark;
     private Dataset<Row> table;
+    private JobCounter jobs;
 
-    private SparkWorker(Settings settings, SparkSession spark) {
+    SparkWorker(Settings settings, Workload workload) {
         this.settings = settings;
-        this.spark = spark;
-        Workload workload = settings.workload();
-        estimator = settings.coral() ? new com.inaccel.coral.ml.clustering.KMeans() : new KMeans();
-        estimator.setK(workload.k()).setSeed(workload.seed()).setTol(0).setInitMode(workload.init())
-            .setSolver(settings.solver()).setFeaturesCol(FEATURES);
+        this.workload = workload;
     }
 
-    public static void main(String[] arguments) throws IOException {
+    abstract Estimator<?> estimator();
+
+    /** Fits once; what it does beyond is timed too. */
+    abstract Fitted fit(Dataset<Row> rows, Order order);
+
+    /** Of Coral's last fit; empty for MLlib's. */
+    abstract Optional<FitReport> report();
+
+    /** What else there is to know of the estimator's settings. */
+    abstract Map<String, String> about();
+
+    /** Counts that only this algorithm has, of the last fit. */
+    Map<String, Object> details(JobCounter counted) {
+        return Map.of();
+    }
+
+    static Settings settings(String[] arguments) throws IOException {
+        return JSON.readValue(Path.of(arguments[0]).toFile(), Settings.class);
+    }
+
+    /** Loads, warms up, says so, and answers until its input ends. */
+    final void serve() throws IOException {
         // Standard output is the answers' alone.
         PrintStream answers = System.out;
         System.setOut(System.err);
         QuietLogs.install();
-        Settings settings = JSON.readValue(Path.of(arguments[0]).toFile(), Settings.class);
-        Path scratch = Path.of(settings.scratch());
         Map<String, String> conf = settings.coral()
             ? Map.of(CoralConf.Key.ADDRESS.key(), settings.address(), CoralConf.Key.PRECISION.key(), settings.precision())
             : Map.of();
-        SparkSession spark = LocalSpark.start("coral-bench", settings.cores(), scratch, conf);
+        spark = LocalSpark.start("coral-bench", settings.cores(), Path.of(settings.scratch()), conf);
         try (BufferedReader commands = new BufferedReader(
                 new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-            SparkWorker worker = new SparkWorker(settings, spark);
-            worker.load();
+            jobs = JobCounter.of(spark.sparkContext());
+            load();
             long start = System.nanoTime();
             do {
-                worker.estimator.setMaxIter(WARM_UP_ITERATIONS).fit(worker.table);
+                fit(table, new Order(WARM_UP_ITERATIONS, 1));
             } while (System.nanoTime() - start < WARM_UP_NANOS);
-            worker.estimator.setMaxIter(settings.workload().iterations());
-            answer(answers, Map.of("about", worker.about()));
-            while (commands.readLine() != null) {
-                answer(answers, worker.fit());
+            answer(answers, Map.of("about", allAbout()));
+            for (String command = commands.readLine(); command != null; command = commands.readLine()) {
+                String[] words = command.split(" ");
+                answer(answers, timed(new Order(Integer.parseInt(words[1]), Integer.parseInt(words[2]))));
             }
         } finally {
             spark.stop();
@@ -113,23 +137,17 @@ final class SparkWorker {
     }
 
     private void load() {
-        Workload workload = settings.workload();
-        StructType schema = new StructType(new StructField[] {
-            new StructField(FEATURES, SQLDataTypes.VectorType(), false, Metadata.empty())});
-        Dataset<Row> generated = spark.range(0, workload.rows(), 1, settings.cores())
+        Workload made = workload; // a field would drag this object into the task
+        Dataset<Row> generated = spark.range(0, made.rows(), 1, settings.cores())
             .mapPartitions((MapPartitionsFunction<Long, Row>) indexes -> {
-                Workload.Generator generator = workload.generator();
+                LongFunction<Row> maker = made.rowMaker();
                 Iterable<Long> once = () -> indexes;
-                return StreamSupport.stream(once.spliterator(), false).map(index -> {
-                    double[] row = new double[workload.features()];
-                    generator.fill(index, row);
-                    return RowFactory.create(Vectors.dense(row));
-                }).iterator();
-            }, Encoders.row(schema));
+                return StreamSupport.stream(once.spliterator(), false).map(maker::apply).iterator();
+            }, Encoders.row(made.schema()));
         if (settings.source() == Source.PARQUET_FLOATS) {
             String file = Path.of(settings.scratch(), "rows.parquet").toUri().toString();
-            generated.select(functions.vector_to_array(generated.col(FEATURES), "float32").as(FEATURES))
-                .write().parquet(file);
+            generated.withColumn(Workload.FEATURES,
+                functions.vector_to_array(generated.col(Workload.FEATURES), "float32")).write().parquet(file);
             table = spark.read().parquet(file);
         } else {
             table = generated.cache();
@@ -137,24 +155,20 @@ final class SparkWorker {
         table.count();
     }
 
-    private Map<String, String> about() throws IOException {
+    private Map<String, String> allAbout() throws IOException {
         Map<String, String> about = new LinkedHashMap<>();
-        about.put("estimator", estimator.getClass().getName());
-        about.put("solver", settings.coral() ? "Coral's" : settings.solver());
-        about.put("init", settings.workload().init());
+        about.put("estimator", estimator().getClass().getName());
+        about.putAll(about());
         about.put("cores", Integer.toString(settings.cores()));
         about.put("maxHeap", (Runtime.getRuntime().maxMemory() >> 20) + " MiB");
         about.put("spark", spark.version());
         about.put("java", System.getProperty("java.version"));
         about.put("blas", blas());
-        if (settings.coral()) {
-            FitReport report = report();
+        about.put("precision", report().map(report -> report.precision().name().toLowerCase(Locale.ROOT)).orElse("double"));
+        report().ifPresent(report -> {
             about.put("address", report.address());
             about.put("devices", String.join(", ", report.devices()));
-            about.put("precision", report.precision().name().toLowerCase(Locale.ROOT));
-        } else {
-            about.put("precision", "double");
-        }
+        });
         return about;
     }
 
@@ -168,44 +182,42 @@ final class SparkWorker {
         }
     }
 
-    private FitReport report() {
-        return ((com.inaccel.coral.ml.clustering.KMeans) estimator).lastFit().orElseThrow();
-    }
-
-    private Map<String, Object> fit() throws IOException {
+    private Map<String, Object> timed(Order order) throws IOException {
+        jobs.reset();
         long start = System.nanoTime();
-        KMeansModel model = estimator.fit(table);
+        Fitted fitted = fit(table, order);
         double seconds = (System.nanoTime() - start) / 1e9;
 
         Map<String, Object> details = new LinkedHashMap<>();
-        details.put("reportedCost", model.summary().trainingCost());
-        if (settings.coral()) {
-            FitReport report = report();
+        details.put("reportedObjective", fitted.objective());
+        jobs.settle();
+        details.put("sparkJobs", jobs.jobs());
+        details.putAll(details(jobs));
+        report().ifPresent(report -> {
             details.put("bytesShipped", report.bytesShipped());
-            details.put("sparkJobs", report.sparkJobs());
             details.put("shipSeconds", report.shipNanos() / 1e9);
             details.put("shipTaskSeconds", report.shipTaskNanos() / 1e9);
             details.put("initSeconds", report.initNanos() / 1e9);
             details.put("iterateSeconds", report.iterateNanos() / 1e9);
             details.put("deviceSeconds", report.runNanos() / 1e9);
             details.put("queueSeconds", report.queueNanos() / 1e9);
-        }
+        });
         // What the fit leaves behind counts, not the garbage it made on the way.
         System.gc();
         Runtime runtime = Runtime.getRuntime();
         details.put("heapBytes", runtime.totalMemory() - runtime.freeMemory());
-        return Map.of("seconds", seconds, "iterations", model.summary().numIter(),
-            "centers", write(model.clusterCenters()).toString(), "details", details);
+        return Map.of("seconds", seconds, "iterations", fitted.iterations(), "models", write(fitted.models()).toString(),
+            "length", fitted.models()[0].length, "details", details);
     }
 
-    private Path write(Vector[] centers) throws IOException {
-        ByteBuffer bytes = ByteBuffer.allocate(centers.length * settings.workload().features() * Double.BYTES)
+    private Path write(double[][] models) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(models.length * models[0].length * Double.BYTES)
             .order(ByteOrder.LITTLE_ENDIAN);
-        for (Vector center : centers) {
-            for (double value : center.toArray()) {
+        for (double[] model : models) {
+            for (double value : model) {
                 bytes.putDouble(value);
             }
         }
-        return Files.write(Path.of(settings.scratch(), "centers.f64"), bytes.array());
+        return Files.write(Path.of(settings.scratch(), "models.f64"), bytes.array());
     }
 }

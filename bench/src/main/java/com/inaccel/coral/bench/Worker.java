@@ -19,8 +19,9 @@ import java.util.concurrent.TimeUnit;
  * A contestant in a process of its own, so that neither heaps nor just-in-time compilers nor BLAS libraries meet.
  *
  * <p>It answers lines with lines. First, when its data are loaded and it has warmed up: {@code {"about": {...}}}. Then to
- * each line {@code fit}: {@code {"seconds": s, "iterations": n, "centers": PATH, "details": {...}}}, where the file holds
- * k × features little-endian doubles. It ends when its input does. Its standard error goes to a file.
+ * each line {@code fit ITERATIONS MODELS}: {@code {"seconds": s, "iterations": n, "models": PATH, "length": l, "details":
+ * {...}}}, where the file holds little-endian doubles, l of each model. It ends when its input does. Its standard error goes
+ * to a file.
  */
 final class Worker implements Contestant {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -32,23 +33,21 @@ final class Worker implements Contestant {
     private final Path log;
     private final BufferedReader replies;
     private final Writer commands;
-    private final int features;
     private Map<String, String> about = Map.of();
 
-    private Worker(String name, Process process, Path log, int features) {
+    private Worker(String name, Process process, Path log) {
         this.name = name;
         this.process = process;
         this.log = log;
-        this.features = features;
         this.replies = process.inputReader();
         this.commands = process.outputWriter();
     }
 
     /** Returns when it is ready to be timed. */
-    static Worker start(String name, ProcessBuilder command, Path scratch, int features) throws IOException {
+    static Worker start(String name, ProcessBuilder command, Path scratch) throws IOException {
         Path log = scratch.resolve(name + ".log");
         Process process = command.redirectError(log.toFile()).start();
-        Worker worker = new Worker(name, process, log, features);
+        Worker worker = new Worker(name, process, log);
         try {
             worker.about = strings(worker.reply().path("about"));
             return worker;
@@ -69,16 +68,16 @@ final class Worker implements Contestant {
     }
 
     @Override
-    public Outcome fit() {
+    public Outcome fit(Order order) {
         try {
-            commands.write("fit\n");
+            commands.write("fit " + order.iterations() + " " + order.models() + "\n");
             commands.flush();
             JsonNode reply = reply();
             Map<String, Double> details = new LinkedHashMap<>();
             reply.path("details").fields().forEachRemaining(
                 field -> details.put(field.getKey(), field.getValue().asDouble()));
             return new Outcome(reply.required("seconds").asDouble(), reply.required("iterations").asInt(),
-                centers(Path.of(reply.required("centers").asText())), details);
+                models(Path.of(reply.required("models").asText()), reply.required("length").asInt()), details);
         } catch (IOException broken) {
             throw new IllegalStateException(failure("went away"), broken);
         }
@@ -106,13 +105,13 @@ final class Worker implements Contestant {
         }
     }
 
-    private double[][] centers(Path file) throws IOException {
+    private static double[][] models(Path file, int length) throws IOException {
         DoubleBuffer values = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN).asDoubleBuffer();
-        double[][] centers = new double[values.remaining() / features][features];
-        for (double[] center : centers) {
-            values.get(center);
+        double[][] models = new double[values.remaining() / length][length];
+        for (double[] model : models) {
+            values.get(model);
         }
-        return centers;
+        return models;
     }
 
     private static Map<String, String> strings(JsonNode object) {

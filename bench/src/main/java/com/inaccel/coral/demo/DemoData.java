@@ -1,5 +1,6 @@
 package com.inaccel.coral.demo;
 
+import com.inaccel.coral.ml.shipping.ArraysOfNumbers;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -7,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.linalg.Vectors;
@@ -19,13 +21,23 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** A table with one column of features, and what is known of it. */
-record DemoData(Dataset<Row> table, String featuresColumn, String description) {
+/**
+ * A table with a column of features, and what is known of it.
+ *
+ * @param labelColumn where there are labels
+ */
+record DemoData(Dataset<Row> table, String featuresColumn, Optional<String> labelColumn, String description) {
+    /** Whether a row is kept from whoever learns, to be asked about afterwards. */
+    static final String HELD_OUT = "coral_demo_held_out";
+
     private static final String FEATURES = "features";
+    private static final String LABEL = "label";
+    /** Every tenth digit, in all its places: a moved copy of a digit that was learnt would prove nothing. */
+    private static final int HELD_OUT_EVERY = 10;
+    private static final double HELD_OUT_OF_FILES = 0.1;
     private static final byte[] PARQUET_MAGIC = {'P', 'A', 'R', '1'};
 
     /** How far an image may be moved without leaving the frame: digits have a border of four pixels. */
@@ -39,16 +51,17 @@ record DemoData(Dataset<Row> table, String featuresColumn, String description) {
     /** The digits, then the digits moved by one pixel, in each direction, and so on until there are so many rows. */
     static DemoData digits(SparkSession spark, int rows, int partitions) {
         int count = Digits.shared().count();
-        StructType schema = new StructType(new StructField[] {
-            new StructField(FEATURES, SQLDataTypes.VectorType(), false, Metadata.empty())});
+        StructType schema = new StructType().add(FEATURES, SQLDataTypes.VectorType(), false)
+            .add(LABEL, DataTypes.DoubleType, false).add(HELD_OUT, DataTypes.BooleanType, false);
         Dataset<Row> table = spark.range(0, rows, 1, partitions).map((MapFunction<Long, Row>) row -> {
             int[] shift = SHIFTS.get((int) (row / count));
-            return RowFactory.create(
-                Vectors.dense(Digits.shared().shifted((int) (row % count), shift[0], shift[1])));
+            int digit = (int) (row % count);
+            return RowFactory.create(Vectors.dense(Digits.shared().shifted(digit, shift[0], shift[1])),
+                (double) Digits.shared().label(digit), digit % HELD_OUT_EVERY == HELD_OUT_EVERY - 1);
         }, Encoders.row(schema));
         int shifts = (rows + count - 1) / count;
-        return new DemoData(table, FEATURES, String.format("%,d MNIST test digits%s", Math.min(rows, count),
-            shifts == 1 ? "" : ", each in up to " + shifts + " places"));
+        return new DemoData(table, FEATURES, Optional.of(LABEL), String.format("%,d MNIST test digits%s",
+            Math.min(rows, count), shifts == 1 ? "" : ", each in up to " + shifts + " places"));
     }
 
     /** Pairs of down and right, nearest first: unmoved, the eight neighbours, then two pixels away. */
@@ -69,29 +82,35 @@ record DemoData(Dataset<Row> table, String featuresColumn, String description) {
     /**
      * Parquet, told by its magic number or by being a directory, else LIBSVM.
      *
-     * @param column the column of the features; empty: the only one that could be
+     * @param features the column of the features; empty: the only one that could be
+     * @param label the column of the labels; empty: LIBSVM's own, and none of Parquet
      */
-    static DemoData file(SparkSession spark, Path input, String column) throws IOException {
+    static DemoData file(SparkSession spark, Path input, String features, String label) throws IOException {
         if (!Files.exists(input)) {
             throw new IllegalArgumentException("no such file: input=" + input);
         }
         boolean parquet = isParquet(input);
         Dataset<Row> table = spark.read().format(parquet ? "parquet" : "libsvm").load(input.toUri().toString());
-        String features = featuresColumn(table.schema(), column);
-        return new DemoData(withoutNulls(table, features), features,
+        String featuresColumn = featuresColumn(table.schema(), features);
+        String wanted = label.isEmpty() && !parquet ? LABEL : label;
+        if (!wanted.isEmpty() && !Arrays.asList(table.columns()).contains(wanted)) {
+            throw new IllegalArgumentException("no such column: label=" + wanted + ", columns="
+                + Arrays.toString(table.columns()));
+        }
+        // MLlib refuses the type that Parquet's arrays have.
+        return new DemoData(ArraysOfNumbers.withoutNulls(table, featuresColumn)
+            .withColumn(HELD_OUT, functions.rand(0).lt(HELD_OUT_OF_FILES)), featuresColumn,
+            wanted.isEmpty() ? Optional.empty() : Optional.of(wanted),
             input.getFileName() + (parquet ? " (Parquet)" : " (LIBSVM)"));
     }
 
-    /**
-     * Parquet arrays are read as if they could hold nulls, whatever they hold, and MLlib refuses their type. A null becomes
-     * NaN, which both estimators refuse by value.
-     */
-    private static Dataset<Row> withoutNulls(Dataset<Row> table, String features) {
-        if (!(table.schema().apply(features).dataType() instanceof ArrayType array) || !array.containsNull()) {
-            return table;
+    /** With vectors where there are arrays, which MLlib's classifiers do not take. */
+    DemoData withVectors() {
+        if (table.schema().apply(featuresColumn).dataType().equals(SQLDataTypes.VectorType())) {
+            return this;
         }
-        return table.withColumn(features, functions.transform(table.col(features),
-            element -> functions.coalesce(element, functions.lit(Double.NaN).cast(array.elementType()))));
+        return new DemoData(table.withColumn(featuresColumn,
+            org.apache.spark.ml.functions.array_to_vector(table.col(featuresColumn))), featuresColumn, labelColumn, description);
     }
 
     static String featuresColumn(StructType schema, String wanted) {

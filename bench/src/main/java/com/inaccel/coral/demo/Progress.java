@@ -17,8 +17,6 @@ import org.apache.spark.scheduler.SparkListenerJobEnd;
  * <p>A bar where standard error is a terminal; where it is not, one line a fit, so that log files stay readable.
  */
 final class Progress implements AutoCloseable {
-    /** Of MLlib's k-means|| before its first iteration: only the bar's first guess depends on it. */
-    private static final int JOBS_BEFORE_ITERATIONS = 11;
     private static final int WIDTH = 78;
 
     private final Runnable end;
@@ -27,15 +25,19 @@ final class Progress implements AutoCloseable {
         this.end = end;
     }
 
-    /** Counts the jobs of this context until it is closed. */
-    static Progress of(SparkContext context, String task, int iterations) {
+    /**
+     * Counts the jobs of this context until it is closed.
+     *
+     * @param jobs how many there will be, about: only the bar's first guess depends on it
+     */
+    static Progress of(SparkContext context, String task, int jobs) {
         if (!standardErrorIsTerminal()) {
             System.err.println(task + " ...");
             return new Progress(() -> { });
         }
         ProgressBar bar = new ProgressBarBuilder()
             .setTaskName(task)
-            .setInitialMax(iterations + JOBS_BEFORE_ITERATIONS)
+            .setInitialMax(jobs)
             .setUnit(" jobs", 1)
             .setStyle(ProgressBarStyle.ASCII)
             .setUpdateIntervalMillis(100)

@@ -17,7 +17,13 @@ class BenchTest {
         assertThat(parsed.<java.util.List<String>>matchedOptionValue("--against", null))
             .as("given on the command line").isNull();
         assertThat(parsed.commandSpec().findOption("--against").<Object>getValue())
-            .isEqualTo(Contestants.NAMES);
+            .isEqualTo(KMeansBench.NAMES);
+    }
+
+    @Test
+    void shouldDefaultToAllContestantsForEachAlgorithm() {
+        assertThat(Bench.commandLine().parseArgs("logreg").subcommand().commandSpec().findOption("--against")
+            .<Object>getValue()).isEqualTo(LogisticBench.NAMES);
     }
 
     @Test
@@ -41,8 +47,15 @@ class BenchTest {
     }
 
     @Test
+    void shouldRefuseSparseRowsWithMoreValuesThanFeatures() {
+        assertThat(run("logreg", "--sparse", "--features", "10", "--non-zeros", "11")).isEqualTo(1);
+        assertThat(errors.toString()).contains("nonZeros=11").contains("most=10");
+    }
+
+    @Test
     void shouldRefuseTwoModesAtOnce() {
         assertThat(run("kmeans", "--scale", "--shapes")).isEqualTo(1);
+        assertThat(run("logreg", "--scale", "--grid", "2")).isEqualTo(1);
         assertThat(errors.toString()).contains("one mode at a time");
     }
 

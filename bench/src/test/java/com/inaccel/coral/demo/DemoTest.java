@@ -46,15 +46,18 @@ class DemoTest {
     }
 
     @Test
-    void shouldClusterOnEmulatedFpgasLikeMllib() throws IOException {
+    void shouldClusterAndClassifyOnEmulatedFpgasLikeMllib() throws IOException {
         int status = run("--rows", "500", "--k", "3", "--max-iter", "3", "--emulate", "xilinx/u250:2",
             "--out", directory.toString());
 
         assertThat(errors.toString()).isEmpty();
         assertThat(status).isZero();
-        assertThat(output.toString(StandardCharsets.UTF_8)).contains("500 rows").contains("xilinx")
-            .containsPattern("iterations +3 +3\n");
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("xilinx")
+            .containsPattern("iterations +3 +3\n").containsPattern("KMeans: .* 500 rows")
+            .containsPattern("accuracy on the rows held out +(\\d+\\.\\d\\d %) +\\1\n")
+            .contains("450 rows; 50 others held out");
         assertThat(ImageIO.read(directory.resolve("centers.png").toFile())).isNotNull();
+        assertThat(ImageIO.read(directory.resolve("coefficients.png").toFile())).isNotNull();
     }
 
     @Test
@@ -70,7 +73,8 @@ class DemoTest {
 
         assertThat(errors.toString()).isEmpty();
         assertThat(status).isZero();
-        assertThat(output.toString(StandardCharsets.UTF_8)).contains("points.libsvm (LIBSVM): 4 rows");
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("points.libsvm (LIBSVM)")
+            .contains("No LogisticRegression: too few rows").contains("rows=4");
         assertThat(Files.readAllLines(directory.resolve("centers.csv")))
             .containsExactlyInAnyOrder("0.125,0.5", "100.0,102.0");
     }
@@ -90,8 +94,55 @@ class DemoTest {
 
         assertThat(errors.toString()).isEmpty();
         assertThat(status).isZero();
-        assertThat(output.toString(StandardCharsets.UTF_8)).contains("points.parquet (Parquet): 6 rows");
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("points.parquet (Parquet)")
+            .contains("No LogisticRegression: no labels").contains("--label");
         assertThat(Files.readAllLines(directory.resolve("centers.csv"))).containsExactlyInAnyOrder("0.0,2.0", "100.0,3.0");
+    }
+
+    @Test
+    void shouldLearnTheLabelsOfAParquetFileOfArrays() throws IOException {
+        Path file = directory.resolve("points.parquet");
+        SparkSession spark = LocalSpark.start("demo-test", 1, directory, Map.of());
+        try {
+            spark.sql("SELECT int(id % 2) AS kind, array(float(id % 2 * 3), float(id % 7), float(id % 5)) AS point "
+                + "FROM range(400)").write().parquet(file.toUri().toString());
+        } finally {
+            spark.stop();
+        }
+
+        int status = run("--input", file.toString(), "--label", "kind", "--k", "2", "--address", "embedded:", "--out",
+            directory.toString());
+
+        assertThat(errors.toString()).isEmpty();
+        assertThat(status).isZero();
+        assertThat(output.toString(StandardCharsets.UTF_8))
+            .containsPattern("accuracy on the rows held out +100.00 % +100.00 %");
+        assertThat(Files.readAllLines(directory.resolve("coefficients.csv"))).hasSize(1)
+            .first().asString().matches("[\\d.]+,.*,.*");
+    }
+
+    @Test
+    void shouldOnlyClusterWhereLabelsAreNoClasses() throws IOException {
+        StringBuilder rows = new StringBuilder();
+        for (int row = 0; row < 120; row++) {
+            rows.append(row % 2 == 0 ? "-1" : "1").append(" 1:").append(row % 5).append(" 2:").append(row % 3).append('\n');
+        }
+        Path file = Files.writeString(directory.resolve("points.libsvm"), rows);
+
+        int status = run("--input", file.toString(), "--k", "2", "--address", "embedded:", "--out", directory.toString());
+
+        assertThat(errors.toString()).isEmpty();
+        assertThat(status).isZero();
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("No LogisticRegression: labels are not whole numbers")
+            .contains("least=-1.0").doesNotContain("accuracy");
+    }
+
+    @Test
+    void shouldNameTheColumnsWhereTheLabelIsNone() throws IOException {
+        Path file = Files.writeString(directory.resolve("points.libsvm"), "0 1:1\n");
+
+        assertThat(run("--input", file.toString(), "--label", "kind", "--address", "embedded:")).isEqualTo(1);
+        assertThat(errors.toString()).contains("label=kind").contains("features");
     }
 
     @Test

@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class WorkloadTest {
-    private static final Workload WORKLOAD = new Workload(1_000, 5, 3, 20, 7, "random");
+class KMeansWorkloadTest {
+    private static final KMeansWorkload WORKLOAD = new KMeansWorkload(1_000, 5, 3, 20, 7, "random");
 
     @TempDir
     private Path directory;
@@ -22,7 +22,7 @@ class WorkloadTest {
     void shouldMakeTheSameRowWhicheverCameBefore() {
         double[] alone = new double[5];
         WORKLOAD.generator().fill(42, alone);
-        Workload.Generator generator = WORKLOAD.generator();
+        KMeansWorkload.Generator generator = WORKLOAD.generator();
         double[] after = new double[5];
         generator.fill(41, after);
         assertThat(after).isNotEqualTo(alone);
@@ -40,7 +40,7 @@ class WorkloadTest {
         DoubleBuffer written = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN).asDoubleBuffer();
         double[] expected = new double[5];
         double[] actual = new double[5];
-        Workload.Generator generator = WORKLOAD.generator();
+        KMeansWorkload.Generator generator = WORKLOAD.generator();
         assertThat(written.remaining()).isEqualTo(5_000);
         for (int row = 0; row < 1_000; row++) {
             generator.fill(row, expected);
@@ -51,10 +51,10 @@ class WorkloadTest {
 
     @Test
     void shouldMeasureTheMeanSquaredDistanceToTheNearestCenter() {
-        double[][] centers = {{1, 0, 0, 0, 0}, {0, -1, 0, 0, 0}};
+        double[] centers = {1, 0, 0, 0, 0, 0, -1, 0, 0, 0};
         double expected = 0;
         double[] row = new double[5];
-        Workload.Generator generator = WORKLOAD.generator();
+        KMeansWorkload.Generator generator = WORKLOAD.generator();
         for (int index = 0; index < 1_000; index++) {
             generator.fill(index, row);
             double squares = 0;
