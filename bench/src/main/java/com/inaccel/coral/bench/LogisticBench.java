@@ -68,6 +68,10 @@ final class LogisticBench extends AlgorithmBench {
         description = "L2 penalty, MLlib's regParam (${DEFAULT-VALUE})")
     private double regParam;
 
+    @Option(names = "--condition", defaultValue = "4", paramLabel = "X",
+        description = "how far dense features go together: more means more iterations (${DEFAULT-VALUE})")
+    private double condition;
+
     @Option(names = "--against", split = ",", paramLabel = "NAME",
         defaultValue = "coral,coral-socket,mllib,mllib-blas,sklearn,kernel",
         description = "contestants; ratios are to the first (${DEFAULT-VALUE})")
@@ -87,11 +91,11 @@ final class LogisticBench extends AlgorithmBench {
         int classCount = classes.orElse(multinomial ? 10 : 2);
         int maps = grid.orElse(1);
         if (rowCount < 2 || featureCount < 1 || classCount < 2 || iterations < 1 || repeats < 1 || maps < 1
-                || !(tolerance >= 0) || !(regParam >= 0)) {
+                || !(tolerance >= 0) || !(regParam >= 0) || !(condition >= 0)) {
             throw new IllegalArgumentException("out of range: rows=" + rowCount + ", features=" + featureCount
                 + ", classes=" + classCount + ", iterations=" + iterations + ", repeats=" + repeats + ", grid=" + maps
-                + ", tol=" + tolerance + ", reg=" + regParam
-                + "; at least 2 rows and classes, 1 of the others, and no negative tol or reg");
+                + ", tol=" + tolerance + ", reg=" + regParam + ", condition=" + condition
+                + "; at least 2 rows and classes, 1 of the others, and no negative tol, reg or condition");
         }
         if (sparse && (nonZeros < 1 || nonZeros > featureCount)) {
             throw new IllegalArgumentException("out of range: nonZeros=" + nonZeros + ", least=1, most=" + featureCount
@@ -102,7 +106,7 @@ final class LogisticBench extends AlgorithmBench {
         // The first map is that of the fit with one; each next one asks for half as much.
         List<Double> regParams = IntStream.range(0, maps).mapToObj(map -> Math.scalb(regParam, -map)).toList();
         workload = new LogisticWorkload(rowCount, featureCount, classCount, sparse ? nonZeros : 0, iterations, tolerance,
-            regParams, seed);
+            regParams, condition, seed);
         return workload;
     }
 
@@ -271,7 +275,7 @@ final class LogisticBench extends AlgorithmBench {
     Shapes measureShapes() {
         Shapes measured = new Shapes("");
         for (int[] shape : SHAPES) {
-            LogisticWorkload rowsOfIt = new LogisticWorkload(shape[4], shape[0], shape[1], shape[2], 1, 0, List.of(0.0), seed);
+            LogisticWorkload rowsOfIt = new LogisticWorkload(shape[4], shape[0], shape[1], shape[2], 1, 0, List.of(0.0), condition, seed);
             String name = shape[0] + (shape[2] == 0 ? "" : " sparse, " + shape[2] + " a row")
                 + (shape[1] == 2 ? "" : ", " + shape[1] + " classes") + (shape[3] == 1 ? "" : ", " + shape[3] + " models");
             for (boolean inDouble : new boolean[] {false, true}) {

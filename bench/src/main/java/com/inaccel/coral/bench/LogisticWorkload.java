@@ -25,17 +25,17 @@ import org.apache.spark.sql.types.StructType;
  * @param iterations at most
  * @param tolerance of the optimizers' convergence, in the sense of each
  * @param regParams L2 penalties: one model each
+ * @param condition of a common factor's variance, summed over the dense features, to a feature's own: about the condition
+ *     of the problem, and so what decides how many steps an optimizer takes
  */
 record LogisticWorkload(long rows, int features, int classes, int nonZeros, int iterations, double tolerance,
-        List<Double> regParams, long seed) implements Workload {
+        List<Double> regParams, double condition, long seed) implements Workload {
     private static final long serialVersionUID = 1L;
 
     /** Spread of the true margins, in units of the logistic distribution's scale. */
     private static final double SIGNAL = 2;
     private static final double SCALE_POWERS = 2;
     private static final int FACTORS = 4;
-    /** Of a factor's variance, summed over the features, to a feature's own: about the condition of the problem. */
-    private static final double CONDITION = 64;
 
     boolean sparse() {
         return nonZeros > 0;
@@ -57,7 +57,7 @@ record LogisticWorkload(long rows, int features, int classes, int nonZeros, int 
 
     @Override
     public LogisticWorkload withRows(long count) {
-        return new LogisticWorkload(count, features, classes, nonZeros, iterations, tolerance, regParams, seed);
+        return new LogisticWorkload(count, features, classes, nonZeros, iterations, tolerance, regParams, condition, seed);
     }
 
     /** Floating-point operations of evaluating loss and gradient once: margins and sums take two for each value and set. */
@@ -135,7 +135,7 @@ record LogisticWorkload(long rows, int features, int classes, int nonZeros, int 
             if (!workload.sparse()) {
                 Arrays.setAll(offsets, feature -> random.nextGaussian());
             }
-            double common = CONDITION * FACTORS / features;
+            double common = workload.condition * FACTORS / features;
             own = Math.sqrt(1 / (1 + common));
             loadings = new double[workload.sparse() ? 0 : features][FACTORS];
             for (double[] loading : loadings) {

@@ -34,7 +34,7 @@ class LogisticDataTest {
 
     @Test
     void shouldMakeSparseRowsWithAscendingFeatures() {
-        LogisticWorkload workload = new LogisticWorkload(500, 9, 2, 8, 1, 0, List.of(0.0), 1);
+        LogisticWorkload workload = new LogisticWorkload(500, 9, 2, 8, 1, 0, List.of(0.0), 4, 1);
         LogisticWorkload.Generator generator = workload.generator();
         for (int row = 0; row < 500; row++) {
             generator.make(row);
@@ -73,7 +73,7 @@ class LogisticDataTest {
     }
 
     private static LogisticWorkload workload(int classes, int nonZeros) {
-        return new LogisticWorkload(2_000, 6, classes, nonZeros, 10, 1e-6, List.of(REG), 3);
+        return new LogisticWorkload(2_000, 6, classes, nonZeros, 10, 1e-6, List.of(REG), 4, 3);
     }
 
     private static double[] dense(LogisticWorkload workload, LogisticWorkload.Generator generator) {

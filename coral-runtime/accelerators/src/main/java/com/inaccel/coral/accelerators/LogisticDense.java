@@ -8,6 +8,9 @@ import java.util.List;
 
 /** LogisticRegression over dense rows; kernels in {@code logistic/dense.cl}. */
 final class LogisticDense extends LogisticRegression {
+    /** Features in all of a block of wide rows: with many more, few blocks would share out badly among the device's units. */
+    private static final int BLOCK_VALUES = 1 << 17;
+    private static final int LEAST_WIDE_ROWS = 64;
     private static final int FEATURES = 0;
 
     /* Scratch slots. */
@@ -26,7 +29,8 @@ final class LogisticDense extends LogisticRegression {
 
     @Override
     int blockRows(Shape shape) {
-        return blockRows(shape.n(), 16L * shape.classes());
+        int least = Math.max(LEAST_WIDE_ROWS, Math.min(LEAST_BLOCK_ROWS, BLOCK_VALUES / shape.d()));
+        return blockRows(shape.n(), least, 16L * shape.classes());
     }
 
     @Override

@@ -24,7 +24,7 @@ abstract class RowsAccelerator implements Accelerator {
     static final int LANES = 8;
 
     /** Rows of one block at least: what one work-item does, and what is summed before blocks are added up. */
-    private static final int LEAST_BLOCK_ROWS = 2048;
+    static final int LEAST_BLOCK_ROWS = 2048;
     /** Blocks of one request at least, where it has the rows: work-items to share out among the device's units. */
     private static final int LEAST_BLOCKS = 8;
     /** Doubles that one work-item of reduce adds up. */
@@ -65,7 +65,11 @@ abstract class RowsAccelerator implements Accelerator {
 
     /** Rows of one block; {@code enough} of them make a block's sums small beside the rows themselves. */
     static int blockRows(int rows, long enough) {
-        return (int) Math.max(LEAST_BLOCK_ROWS, Math.min(enough, ceilDiv(rows, LEAST_BLOCKS)));
+        return blockRows(rows, LEAST_BLOCK_ROWS, enough);
+    }
+
+    static int blockRows(int rows, int least, long enough) {
+        return (int) Math.max(least, Math.min(enough, ceilDiv(rows, LEAST_BLOCKS)));
     }
 
     static int blocks(int rows, int blockRows) {

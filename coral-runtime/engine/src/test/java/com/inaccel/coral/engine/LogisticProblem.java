@@ -121,7 +121,8 @@ final class LogisticProblem {
     /** The result, operation by operation. */
     double[] contract(boolean sparse) {
         long enough = sparse ? (long) is.classes * Math.max(16, is.d) : 16L * is.classes;
-        int blockRows = (int) Math.max(2048, Math.min(enough, (is.n + 7) / 8));
+        int least = sparse ? 2048 : Math.max(64, Math.min(2048, (1 << 17) / is.d));
+        int blockRows = (int) Math.max(least, Math.min(enough, (is.n + 7) / 8));
         double[] total = null;
         for (int begin = 0; begin < is.n; begin += blockRows) {
             double[] block = block(sparse, begin, Math.min(is.n, begin + blockRows));

@@ -103,8 +103,9 @@ final class LogisticFit {
         }
         warn(constantLabel);
         boolean centered = intercept && bounds.leaveInterceptsFree();
+        double l2 = (1.0 - estimator.getElasticNetParam()) * estimator.getRegParam();
         LogisticObjective objective =
-            new LogisticObjective(sets, intercept, centered, summary, penalties(), multinomial && classes == 1
+            new LogisticObjective(sets, intercept, centered, summary, penalties(l2, 2), multinomial && classes == 1
                 // The only class is certain: there is nothing to lose or to gain. Accelerators would take it for binomial.
                 ? point -> new double[point.resultLength()] : passes);
         double[] solution = minimize(objective, initial(histogram));
@@ -158,29 +159,17 @@ final class LogisticFit {
         return new Result(classes, multinomial, zeros, intercepts, new double[] {0.0});
     }
 
-    private double l2() {
-        return (1.0 - estimator.getElasticNetParam()) * estimator.getRegParam();
-    }
-
-    private double l1() {
-        return estimator.getElasticNetParam() * estimator.getRegParam();
-    }
-
-    /** The L2 penalty of standardized coefficients; without standardization it is meant for those of the features as they are. */
-    private double[] penalties() {
+    /**
+     * The penalties of each feature's standardized coefficients that make {@code penalty} of all: without standardization it
+     * is meant for the coefficients of the features as they are, and coefficients to the {@code power} differ by as much.
+     */
+    private double[] penalties(double penalty, int power) {
         double[] penalties = new double[features];
+        boolean standardization = estimator.getStandardization();
         for (int j = 0; j < features; j++) {
-            penalties[j] = estimator.getStandardization() ? l2() : std[j] != 0 ? l2() / (std[j] * std[j]) : 0;
+            penalties[j] = standardization ? penalty : std[j] != 0 ? penalty / Math.pow(std[j], power) : 0;
         }
         return penalties;
-    }
-
-    private double l1At(int index) {
-        int feature = index / sets;
-        if (feature >= features) {
-            return 0;
-        }
-        return estimator.getStandardization() ? l1() : std[feature] != 0 ? l1() / std[feature] : 0;
     }
 
     private int length() {
@@ -190,11 +179,14 @@ final class LogisticFit {
     private FirstOrderMinimizer<DenseVector<Object>, DiffFunction<DenseVector<Object>>> optimizer() {
         int iterations = estimator.getMaxIter();
         double tolerance = estimator.getTol();
-        if (l1() != 0) {
+        double l1 = estimator.getElasticNetParam() * estimator.getRegParam();
+        if (l1 != 0) {
+            double[] penalties = penalties(l1, 1);
             return new OWLQN<>(iterations, MEMORY, new AbstractFunction1<Object, Object>() {
                 @Override
                 public Object apply(Object index) {
-                    return l1At((Integer) index);
+                    int feature = (Integer) index / sets;
+                    return feature < features ? penalties[feature] : 0.0; // none for intercepts
                 }
             }, tolerance, DenseVector$.MODULE$.space_Double());
         }

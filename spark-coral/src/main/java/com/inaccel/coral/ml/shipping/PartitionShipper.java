@@ -23,7 +23,7 @@ final class PartitionShipper implements AutoCloseable {
      * sealed. Their sizes depend on the rows alone, never on how much memory is free: sums are rounded batch by batch, so
      * other sizes would be other bits.
      */
-    private static final long FIRST_SEGMENT_BYTES = 8L << 20;
+    private static final long FIRST_SEGMENT_BYTES = 32L << 20;
     private static final long LARGEST_SEGMENT_BYTES = 256L << 20;
     private static final int SEGMENT_GROWTH = 4;
 
