@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Floats from Parquet's columns against the same floats row by row. */
 class ColumnarShippingTest {
-    private static final int FEATURES = 20;
+    private static final int FEATURES = 72;
     /** More than the first segment takes, in double; a Parquet batch more than once. */
     private static final int ROWS = 60_000;
     private static final String NESTED_COLUMNS = "spark.sql.parquet.enableNestedColumnVectorizedReader";
