@@ -275,7 +275,8 @@ final class LogisticBench extends AlgorithmBench {
     Shapes measureShapes() {
         Shapes measured = new Shapes("");
         for (int[] shape : SHAPES) {
-            LogisticWorkload rowsOfIt = new LogisticWorkload(shape[4], shape[0], shape[1], shape[2], 1, 0, List.of(0.0), condition, seed);
+            LogisticWorkload rowsOfIt = new LogisticWorkload(shape[4], shape[0], shape[1], shape[2], 1, 0, List.of(0.0),
+                condition, seed);
             String name = shape[0] + (shape[2] == 0 ? "" : " sparse, " + shape[2] + " a row")
                 + (shape[1] == 2 ? "" : ", " + shape[1] + " classes") + (shape[3] == 1 ? "" : ", " + shape[3] + " models");
             for (boolean inDouble : new boolean[] {false, true}) {

@@ -111,8 +111,9 @@ final class LogisticSparse extends LogisticRegression {
         Scratch own = new Scratch(BLOCKS,
             (long) blocks * ((2L * GROUP_ROWS + LANES) * columns + LANES * (long) shape.models()) * Double.BYTES);
         Scratch partials = new Scratch(PARTIALS, (long) blocks * partial.length() * Double.BYTES);
-        Launch gradient = new Launch(columns == 1 ? "sparse_gradient_single" : "sparse_gradient", blocks, List.of(new Arg(ROW_STARTS), new Arg(INDICES),
-            new Arg(VALUES), new Arg(labels), new Arg(weighted ? weights : coefficients),
+        String kernel = columns == 1 ? "sparse_gradient_single" : "sparse_gradient";
+        Launch gradient = new Launch(kernel, blocks, List.of(new Arg(ROW_STARTS), new Arg(INDICES), new Arg(VALUES),
+            new Arg(labels), new Arg(weighted ? weights : coefficients),
             columns == 1 ? new Arg(coefficients) : transposed, own, partials, new Arg(n), new Arg(this.d),
             new Arg(classes), new Arg(models), new IntValue(nonZeros(arguments)), new IntValue(blockRows),
             new IntValue(weighted ? 1 : 0)));

@@ -37,6 +37,26 @@
 
 #define SERIAL __kernel __attribute__((reqd_work_group_size(1, 1, 1))) WIDE
 
+// The sum of a vector's lanes: ((a0+a4) + (a2+a6)) + ((a1+a5) + (a3+a7)).
+INLINE double lanes_sum(const double8 a)
+{
+    const double4 b = a.lo + a.hi;
+    const double2 c = b.lo + b.hi;
+    return c.x + c.y;
+}
+
+// The same for 8 of them at once.
+INLINE double8 lanes_sums(const double8* a)
+{
+    const double8 b0 = (double8)(a[0].lo, a[1].lo) + (double8)(a[0].hi, a[1].hi);
+    const double8 b1 = (double8)(a[2].lo, a[3].lo) + (double8)(a[2].hi, a[3].hi);
+    const double8 b2 = (double8)(a[4].lo, a[5].lo) + (double8)(a[4].hi, a[5].hi);
+    const double8 b3 = (double8)(a[6].lo, a[7].lo) + (double8)(a[6].hi, a[7].hi);
+    const double8 c0 = (double8)(b0.s01, b0.s45, b1.s01, b1.s45) + (double8)(b0.s23, b0.s67, b1.s23, b1.s67);
+    const double8 c1 = (double8)(b2.s01, b2.s45, b3.s01, b3.s45) + (double8)(b2.s23, b2.s67, b3.s23, b3.s67);
+    return (double8)(c0.even, c1.even) + (double8)(c0.odd, c1.odd);
+}
+
 // How many doubles of a partial one work-item of reduce adds up.
 #define REDUCE_CHUNK 64
 

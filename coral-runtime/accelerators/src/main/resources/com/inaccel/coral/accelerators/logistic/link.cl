@@ -166,10 +166,3 @@ INLINE void link(__global double* margins, const int stride, __global double* la
         }
     }
 }
-
-INLINE double lanes_sum(const double8 a)
-{
-    const double4 b = a.lo + a.hi;
-    const double2 c = b.lo + b.hi;
-    return c.x + c.y;
-}
