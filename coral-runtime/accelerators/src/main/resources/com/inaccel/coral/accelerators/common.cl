@@ -37,6 +37,19 @@
 
 #define SERIAL __kernel __attribute__((reqd_work_group_size(1, 1, 1))) WIDE
 
+// The first 8 or fewer columns from x[t]; zeros for columns >= d. Reading past a row is reading the next one, except at
+// the end of the features.
+INLINE double8 columns_from(__global const REAL* x, const int t, const int d, __global const REAL* end)
+{
+    const long8 lane = (long8)(0, 1, 2, 3, 4, 5, 6, 7);
+    if (x + t + 8 <= end)
+        return select((double8)(0), convert_double8(vload8(0, x + t)), lane < (long8)(d - t));
+    double v[8];
+    for (int l = 0; l < 8; l++)
+        v[l] = t + l < d ? x[t + l] : 0;
+    return vload8(0, v);
+}
+
 // The sum of a vector's lanes: ((a0+a4) + (a2+a6)) + ((a1+a5) + (a3+a7)).
 INLINE double lanes_sum(const double8 a)
 {

@@ -132,7 +132,7 @@ abstract class KMeansContract {
                 Request.Builder request = Request.of(name(operation, is));
                 List<ByteBuffer> buffers = new ArrayList<>(matrix);
                 buffers.add(doubles(Arrays.copyOfRange(centers, part[0] * is.d, part[1] * is.d)));
-                EngineSegment inputs = put(buffers, request);
+                EngineSegment inputs = Vectors.put(session, buffers, request);
                 request.readWrite(state, 0, 8L * is.n).readWrite(state, 8L * is.n, 4L * is.n)
                     .arg(is.n).arg(is.d).arg(part[1] - part[0]).arg(part[0]);
                 session.submit(request.build()).join();
@@ -155,7 +155,7 @@ abstract class KMeansContract {
     }
 
     private double[] run(Request.Builder request, Case is, List<ByteBuffer> buffers, int resultLength) {
-        EngineSegment inputs = put(buffers, request);
+        EngineSegment inputs = Vectors.put(session, buffers, request);
         EngineSegment result = session.allocate(8L * resultLength);
         session.submit(request.write(result, 0, 8L * resultLength).arg(is.n).arg(is.d).arg(is.k).build()).join();
         double[] values = new double[resultLength];
@@ -163,20 +163,6 @@ abstract class KMeansContract {
         inputs.close();
         result.close();
         return values;
-    }
-
-    /** Puts all buffers into one sealed segment and adds them to the request in order. */
-    private EngineSegment put(List<ByteBuffer> buffers, Request.Builder request) {
-        long bytes = buffers.stream().mapToLong(buffer -> (buffer.capacity() + 63L) / 64 * 64).sum();
-        EngineSegment segment = session.allocate(Math.max(1, bytes));
-        long offset = 0;
-        for (ByteBuffer buffer : buffers) {
-            segment.buffer(offset, buffer.capacity()).put(buffer.duplicate());
-            request.read(segment, offset, buffer.capacity());
-            offset += (buffer.capacity() + 63L) / 64 * 64;
-        }
-        segment.seal(bytes);
-        return segment;
     }
 
     private static String name(String operation, Case is) {

@@ -181,7 +181,7 @@ abstract class LogisticContract {
 
     private Request request(String operation, List<ByteBuffer> inputs, int resultLength, int... sizes) {
         Request.Builder request = Request.of("com.inaccel.ml.LogisticRegression." + operation);
-        put(inputs, request);
+        Vectors.put(session, inputs, request);
         EngineSegment result = session.allocate(8L * resultLength);
         request.write(result, 0, 8L * resultLength);
         Arrays.stream(sizes).forEach(request::arg);
@@ -195,7 +195,7 @@ abstract class LogisticContract {
             LogisticProblem.doubles(problem.coefficients)));
         Request.Builder request = Request.of(
             "com.inaccel.ml.LogisticRegression." + operation + (is.single() ? "Single" : "Double"));
-        EngineSegment segment = put(inputs, request);
+        EngineSegment segment = Vectors.put(session, inputs, request);
         EngineSegment result = session.allocate(8L * is.resultLength());
         Vectors.get(session.submit(request.write(result, 0, 8L * is.resultLength())
             .arg(is.n()).arg(is.d()).arg(is.classes()).arg(is.models()).build()));
@@ -204,19 +204,5 @@ abstract class LogisticContract {
         segment.close();
         result.close();
         return values;
-    }
-
-    /** Puts all buffers into one sealed segment and adds them to the request in order. */
-    private EngineSegment put(List<ByteBuffer> buffers, Request.Builder request) {
-        long bytes = buffers.stream().mapToLong(buffer -> (buffer.capacity() + 63L) / 64 * 64).sum();
-        EngineSegment segment = session.allocate(Math.max(1, bytes));
-        long offset = 0;
-        for (ByteBuffer buffer : buffers) {
-            segment.buffer(offset, buffer.capacity()).put(buffer.duplicate());
-            request.read(segment, offset, buffer.capacity());
-            offset += (buffer.capacity() + 63L) / 64 * 64;
-        }
-        segment.seal(bytes);
-        return segment;
     }
 }

@@ -1,5 +1,7 @@
 package com.inaccel.coral.engine;
 
+import java.util.List;
+import java.nio.ByteBuffer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.inaccel.coral.Completion;
@@ -136,5 +138,19 @@ final class Vectors implements AutoCloseable {
             assertThat(System.nanoTime() - deadline).as("still waiting until " + what).isNegative();
             LockSupport.parkNanos(POLL_NANOS);
         }
+    }
+
+    /** Puts all buffers into one sealed segment and adds them to the request in order. */
+    static EngineSegment put(EngineSession session, List<ByteBuffer> buffers, Request.Builder request) {
+        long bytes = buffers.stream().mapToLong(buffer -> (buffer.capacity() + 63L) / 64 * 64).sum();
+        EngineSegment segment = session.allocate(Math.max(1, bytes));
+        long offset = 0;
+        for (ByteBuffer buffer : buffers) {
+            segment.buffer(offset, buffer.capacity()).put(buffer.duplicate());
+            request.read(segment, offset, buffer.capacity());
+            offset += (buffer.capacity() + 63L) / 64 * 64;
+        }
+        segment.seal(bytes);
+        return segment;
     }
 }

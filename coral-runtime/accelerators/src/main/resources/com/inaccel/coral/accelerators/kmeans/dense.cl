@@ -68,19 +68,6 @@ SERIAL void center_pack(__global const double* restrict centers, __global double
     }
 }
 
-// The first 8 or fewer columns from x[t]; zeros for columns >= d. Reading past a row is reading the next one, except at
-// the end of the features.
-INLINE double8 columns(__global const REAL* x, const int t, const int d, __global const REAL* end)
-{
-    const long8 lane = (long8)(0, 1, 2, 3, 4, 5, 6, 7);
-    if (x + t + 8 <= end)
-        return select((double8)(0), convert_double8(vload8(0, x + t)), lane < (long8)(d - t));
-    double v[8];
-    for (int l = 0; l < 8; l++)
-        v[l] = t + l < d ? x[t + l] : 0;
-    return vload8(0, v);
-}
-
 INLINE double square_distance(__global const REAL* x, __global const double* center, const int d,
     __global const REAL* end)
 {
@@ -91,7 +78,7 @@ INLINE double square_distance(__global const REAL* x, __global const double* cen
         a += e * e;
     }
     if (t < d) {
-        const double8 e = columns(x, t, d, end) - CENTER(center + t)[0];
+        const double8 e = columns_from(x, t, d, end) - CENTER(center + t)[0];
         a += e * e;
     }
     return lanes_sum(a);
@@ -258,7 +245,7 @@ SERIAL void assign(__global const REAL* restrict features, __global const double
                     DOUBLES(sum + t)[0] += weight[r] * value;
                 }
                 if (t < to) {
-                    const double8 value = columns(x, t, d, last);
+                    const double8 value = columns_from(x, t, d, last);
                     const double8 e = value - CENTER(center + t)[0];
                     a += e * e;
                     DOUBLES(sum + t)[0] += weight[r] * value;

@@ -33,18 +33,6 @@ SERIAL void coefficient_pad(__global const double* restrict coefficients, __glob
             padded[(long) c * PADDED(d) + t] = t < d ? coefficients[(long) c * (d + 1) + t] : 0;
 }
 
-// The last columns of a row, from x[t] on; zeros for columns >= d. Reading past a row is reading the next one, except at
-// the end of the features.
-INLINE double8 tail_of(__global const REAL* x, const int t, const int d, __global const REAL* end)
-{
-    if (x + t + 8 <= end)
-        return EACH_ROW < d - t ? convert_double8(vload8(0, x + t)) : (double8)(0);
-    double v[8];
-    for (int l = 0; l < 8; l++)
-        v[l] = t + l < d ? x[t + l] : 0;
-    return vload8(0, v);
-}
-
 // Fetches what lies `ahead` of the lines that a vector of features lies on.
 INLINE void fetch(__global const REAL* x, const int t, const long ahead)
 {
@@ -78,7 +66,7 @@ INLINE void NAME(__global const REAL* x, const long* at, __global const double* 
     } \
     if (t < d) { \
         _Pragma("unroll") for (int r = 0; r < ROWS; r++) { \
-            const double8 v = tail_of(x + at[r], t, d, end); \
+            const double8 v = columns_from(x + at[r], t, d, end); \
             _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
                 a[c * ROWS + r] = fma(v, ALIGNED(w + (long) c * PADDED(d) + t), a[c * ROWS + r]); \
         } \
@@ -177,7 +165,7 @@ INLINE void NAME(__global const REAL* x, const int t, const int rows, const int 
     _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
         g[c] = vload8(0, sums + (long) c * stride + t); \
     for (int r = 0; r < rows; r++) { \
-        const double8 v = tail_of(x + (long) r * d, t, d, end); \
+        const double8 v = columns_from(x + (long) r * d, t, d, end); \
         _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
             g[c] = fma((double8)(multipliers[(long) c * groupRows + r]), v, g[c]); \
     } \
