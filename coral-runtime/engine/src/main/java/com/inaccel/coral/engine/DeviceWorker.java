@@ -130,6 +130,7 @@ final class DeviceWorker {
         } catch (DeviceFailure e) {
             failures++;
             LOG.error("device failed: {}", e.getMessage());
+            dispatcher.listener().deviceFailed(device.info(), e.getMessage());
             recover(current, e);
         } catch (CoralException e) {
             dispatcher.refused(this, current, e);
@@ -155,6 +156,7 @@ final class DeviceWorker {
         programmings++;
         bitstream = wanted.toString();
         LOG.info("programmed: device={}, bitstream={}, millis={}", device.info().id(), wanted, programmingNanos / 1_000_000);
+        dispatcher.listener().programmed(device.info(), bitstream, programmingNanos);
     }
 
     /** What is on the device is lost. A device that comes back at once was never away for the others. */
@@ -162,7 +164,9 @@ final class DeviceWorker {
         programmed.clear();
         memory.clear();
         boolean back = healthy && reset();
-        if (!back) {
+        if (back) {
+            dispatcher.listener().deviceBack(device.info());
+        } else {
             dispatcher.healthChanged(this, false);
         }
         dispatcher.deviceFailed(this, current, failure);
@@ -178,6 +182,7 @@ final class DeviceWorker {
         }
         dispatcher.healthChanged(this, true);
         LOG.info("device is back: device={}", device.info().id());
+        dispatcher.listener().deviceBack(device.info());
     }
 
     private boolean reset() {

@@ -3,6 +3,7 @@ package com.inaccel.coral.engine;
 import com.inaccel.coral.Completion;
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
+import com.inaccel.coral.engine.EngineStats.AllocationStats;
 import com.inaccel.coral.engine.SchedulingPolicy.Decision;
 import com.inaccel.coral.engine.SchedulingPolicy.Entry;
 import java.time.Duration;
@@ -37,6 +38,7 @@ final class Dispatcher {
 
     final ReentrantLock lock = new ReentrantLock();
     private final LongSupplier clock;
+    private final EngineListener listener;
     private final int queueLimit;
     private final long hangNanos;
     private final ScheduledExecutorService timer;
@@ -50,11 +52,13 @@ final class Dispatcher {
     private long retries;
 
     /** @param timer runs deadlines; what it runs must not block */
-    Dispatcher(int queueLimit, Duration hang, ScheduledExecutorService timer, LongSupplier clock) {
+    Dispatcher(int queueLimit, Duration hang, ScheduledExecutorService timer, LongSupplier clock,
+            EngineListener listener) {
         this.queueLimit = queueLimit;
         this.hangNanos = hang.toNanos();
         this.timer = timer;
         this.clock = clock;
+        this.listener = listener;
     }
 
     /** A request on a device. */
@@ -107,7 +111,7 @@ final class Dispatcher {
 
     /** Takes over the request, whose future ends in any case. */
     void submit(PendingRequest request, Optional<Duration> timeout) {
-        request.future.whenComplete((completion, problem) -> ended(request, problem));
+        request.future.whenComplete((completion, problem) -> ended(request, completion, problem));
         CoralException refusal = null;
         lock.lock();
         try {
@@ -315,6 +319,7 @@ final class Dispatcher {
         String failure = "device=" + worker.device().info().id() + ", problem=hangs, hangMillis="
             + TimeUnit.NANOSECONDS.toMillis(hangNanos);
         LOG.error("device hangs: {}", failure);
+        listener.deviceHung(worker.device().info(), failure);
         healthChanged(worker, false);
         runElsewhere(worker, attempt.request, failure);
         worker.device().abort();
@@ -345,9 +350,13 @@ final class Dispatcher {
     }
 
     EngineStats stats(SharedMemory memory, long hostFallbacks) {
+        List<AllocationStats> allocations = memory.allocations();
         lock.lock();
         try {
-            return new EngineStats(workers.stream().map(DeviceWorker::stats).toList(), done, failed, cancelled,
+            allocations = allocations.stream()
+                .map(one -> one.withWaiting(policy.waiting(one.allocation().name()))).toList();
+            return new EngineStats(
+                workers.stream().map(DeviceWorker::stats).toList(), allocations, done, failed, cancelled,
                 policy.size(), memory.usedBytes(), memory.pooledBytes(), memory.limitBytes(), hostFallbacks, retries);
         } finally {
             lock.unlock();
@@ -397,7 +406,7 @@ final class Dispatcher {
     }
 
     /** However the future ended: takes the request out of the queue if it waits still. */
-    private void ended(PendingRequest request, Throwable problem) {
+    private void ended(PendingRequest request, Completion completion, Throwable problem) {
         boolean waited = false;
         lock.lock();
         try {
@@ -418,6 +427,17 @@ final class Dispatcher {
         if (waited) {
             request.release();
         }
+        if (problem == null) {
+            listener.requestDone(request.allocation, request.accelerator, completion);
+        } else {
+            ErrorCode code = problem instanceof CoralException coral ? coral.code()
+                : problem instanceof CancellationException ? ErrorCode.CANCELLED : ErrorCode.INTERNAL;
+            listener.requestFailed(request.allocation, request.accelerator, code, String.valueOf(problem.getMessage()));
+        }
+    }
+
+    EngineListener listener() {
+        return listener;
     }
 
     private static CoralException deviceFailed(PendingRequest request, String failure) {

@@ -40,11 +40,14 @@ public final class Engine implements AutoCloseable {
     private final Dispatcher dispatcher;
     private final ScheduledThreadPoolExecutor housekeeping;
     private final int hostFallbacks;
+    private final EngineListener listener;
     private volatile Thread housekeeper;
     private boolean closed;
 
-    private Engine(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
+    private Engine(
+            EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks, EngineListener listener) {
         this.store = store;
+        this.listener = listener;
         this.hostFallbacks = hostFallbacks;
         memory = new SharedMemory(config.bytes(Key.MEMORY_LIMIT), config.count(Key.MEMORY_SEGMENTS),
             config.bytes(Key.MEMORY_POOL), config.duration(Key.MEMORY_POOL_IDLE).toNanos(), System::nanoTime);
@@ -55,7 +58,7 @@ public final class Engine implements AutoCloseable {
         });
         housekeeping.setRemoveOnCancelPolicy(true);
         dispatcher = new Dispatcher(
-            config.count(Key.QUEUE_LIMIT), config.duration(Key.DEVICE_HANG), housekeeping, System::nanoTime);
+            config.count(Key.QUEUE_LIMIT), config.duration(Key.DEVICE_HANG), housekeeping, System::nanoTime, listener);
         for (int i = 0; i < devices.size(); i++) {
             workers.add(new DeviceWorker(i, devices.get(i), dispatcher, config.duration(Key.DEVICE_PROBE)));
         }
@@ -75,16 +78,26 @@ public final class Engine implements AutoCloseable {
      * @throws CoralException INVALID_ARGUMENT or BAD_BITSTREAM naming what to correct
      */
     public static Engine start(EngineConfig config) {
+        return start(config, EngineListener.NONE);
+    }
+
+    /** As {@link #start(EngineConfig)}, with somebody who hears of what happens in it. */
+    public static Engine start(EngineConfig config, EngineListener listener) {
         BitstreamStore store = BitstreamStore.load(config.paths(Key.BITSTREAMS));
         Devices.Opened opened = Devices.open(config);
-        return start(config, store, opened.devices(), opened.hostFallbacks());
+        return start(config, store, opened.devices(), opened.hostFallbacks(), listener);
+    }
+
+    static Engine start(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
+        return start(config, store, devices, hostFallbacks, EngineListener.NONE);
     }
 
     /** Takes over the devices. */
-    static Engine start(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
+    static Engine start(
+            EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks, EngineListener listener) {
         Engine engine;
         try {
-            engine = new Engine(config, store, devices, hostFallbacks);
+            engine = new Engine(config, store, devices, hostFallbacks, listener);
         } catch (RuntimeException | Error e) {
             devices.forEach(Device::close);
             throw e;
@@ -144,6 +157,10 @@ public final class Engine implements AutoCloseable {
         }
         memory.close();
         LOG.info("engine closed");
+    }
+
+    EngineListener listener() {
+        return listener;
     }
 
     SharedMemory memory() {

@@ -56,13 +56,16 @@ public final class EngineSession implements Session {
     @Override
     public CompletableFuture<Completion> submit(Request request) {
         PendingRequest pending;
+        String known = "";
         try {
             requireOpen();
-            pending = bind(request);
+            Installed installed = engine.installed(request.accelerator());
+            known = request.accelerator();
+            pending = bind(request, installed);
         } catch (CoralException e) {
-            return CompletableFuture.failedFuture(e);
+            return refused(known, e);
         } catch (RuntimeException e) {
-            return CompletableFuture.failedFuture(new CoralException(ErrorCode.INTERNAL,
+            return refused(known, new CoralException(ErrorCode.INTERNAL,
                 "accelerator's check failed: accelerator=" + request.accelerator() + ", problem=" + e + "; report it", e));
         }
         outstanding.add(pending);
@@ -74,8 +77,13 @@ public final class EngineSession implements Session {
         return pending.future;
     }
 
-    private PendingRequest bind(Request request) {
-        RequestCheck.Bound bound = RequestCheck.bind(this, request, engine.installed(request.accelerator()));
+    private CompletableFuture<Completion> refused(String accelerator, CoralException problem) {
+        engine.listener().requestFailed(account.allocation(), accelerator, problem.code(), problem.getMessage());
+        return CompletableFuture.failedFuture(problem);
+    }
+
+    private PendingRequest bind(Request request, Installed installed) {
+        RequestCheck.Bound bound = RequestCheck.bind(this, request, installed);
         return new PendingRequest(account.allocation(), request.accelerator(), bound.bitstreams(), bound.arguments(),
             bound.segments(), request.priority(), System.nanoTime());
     }

@@ -5,6 +5,7 @@ import java.util.List;
 /**
  * What the engine counted since it started, and what it holds now. Counters only grow.
  *
+ * @param allocations by name
  * @param queueLength requests accepted and not yet taken by a device
  * @param usedBytes shared memory in segments that clients hold or requests use
  * @param pooledBytes shared memory freed and kept for reuse by the allocation that freed it
@@ -14,6 +15,7 @@ import java.util.List;
  */
 public record EngineStats(
         List<DeviceStats> devices,
+        List<AllocationStats> allocations,
         long requestsDone,
         long requestsFailed,
         long requestsCancelled,
@@ -26,6 +28,22 @@ public record EngineStats(
 
     public EngineStats {
         devices = List.copyOf(devices);
+        allocations = List.copyOf(allocations);
+    }
+
+    /**
+     * One allocation that has sessions or holds memory.
+     *
+     * @param waiting requests accepted and not yet taken by a device
+     * @param segments in use
+     * @param usedBytes shared memory in segments that its clients hold or its requests use
+     * @param pooledBytes shared memory freed and kept for its reuse
+     */
+    public record AllocationStats(
+            Allocation allocation, int sessions, int waiting, int segments, long usedBytes, long pooledBytes) {
+        AllocationStats withWaiting(int requests) {
+            return new AllocationStats(allocation, sessions, requests, segments, usedBytes, pooledBytes);
+        }
     }
 
     /**

@@ -2,9 +2,11 @@ package com.inaccel.coral.engine;
 
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
+import com.inaccel.coral.engine.EngineStats.AllocationStats;
 import com.inaccel.coral.protocol.SealedMemory;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -155,6 +157,15 @@ final class SharedMemory implements AutoCloseable {
             }
         }
         victims.forEach(SealedMemory::close);
+    }
+
+    /** By name, with nothing waiting: what waits is the dispatcher's to know. */
+    synchronized List<AllocationStats> allocations() {
+        return accounts.values().stream()
+            .map(account -> new AllocationStats(account.allocation, account.sessions, /* waiting= */ 0, account.segments,
+                account.usedBytes, account.pooledBytes))
+            .sorted(Comparator.comparing(stats -> stats.allocation().name()))
+            .toList();
     }
 
     synchronized long usedBytes() {
