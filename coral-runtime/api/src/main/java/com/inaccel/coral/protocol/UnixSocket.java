@@ -24,7 +24,8 @@ import java.util.function.IntConsumer;
 public final class UnixSocket implements AutoCloseable {
     /** Most descriptors that one call receives; a peer that passes more at once breaks the protocol. */
     static final int MAX_DESCRIPTORS = 16;
-    private static final int MAX_PATH_BYTES = 107;
+    /** Longest path of a socket in UTF-8; the kernel has room for one zero more. */
+    public static final int MAX_PATH_BYTES = 107;
 
     /** What the kernel vouches for about the process that connected. */
     public record Peer(int pid, int uid) { }

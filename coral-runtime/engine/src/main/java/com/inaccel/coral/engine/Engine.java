@@ -6,6 +6,7 @@ import com.inaccel.coral.CoralException;
 import com.inaccel.coral.DeviceInfo;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.EngineConfig.Key;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -31,6 +32,8 @@ public final class Engine implements AutoCloseable {
     /** How long what runs may take to end when the engine closes. */
     private static final Duration DRAIN = Duration.ofSeconds(10);
     private static final long MAX_HOUSEKEEPING_MILLIS = 1_000;
+    /** Each is a mapping, of which Linux by default gives a process 65,530; the JVM needs some of its own. */
+    private static final long MOST_SEGMENTS = 32_768;
 
     private final Map<String, Installed> installed = new TreeMap<>();
     private final List<DeviceWorker> workers = new ArrayList<>();
@@ -50,7 +53,7 @@ public final class Engine implements AutoCloseable {
         this.listener = listener;
         this.hostFallbacks = hostFallbacks;
         memory = new SharedMemory(config.bytes(Key.MEMORY_LIMIT), config.count(Key.MEMORY_SEGMENTS),
-            config.bytes(Key.MEMORY_POOL), config.duration(Key.MEMORY_POOL_IDLE).toNanos(), System::nanoTime);
+            segmentsOfAll(config.count(Key.MEMORY_SEGMENTS)), config.count(Key.ALLOCATIONS), config.bytes(Key.MEMORY_POOL), config.duration(Key.MEMORY_POOL_IDLE).toNanos(), System::nanoTime);
         housekeeping = new ScheduledThreadPoolExecutor(1, task -> {
             housekeeper = new Thread(task, "coral-housekeeping");
             housekeeper.setDaemon(true);
@@ -63,6 +66,18 @@ public final class Engine implements AutoCloseable {
             workers.add(new DeviceWorker(i, devices.get(i), dispatcher, config.duration(Key.DEVICE_PROBE)));
         }
         install(devices);
+    }
+
+    /** Four times what one allocation may hold, if the process may open twice as many files. */
+    private static int segmentsOfAll(int ofOne) {
+        long files = ((com.sun.management.UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+            .getMaxFileDescriptorCount();
+        long most = Math.max(1, Math.min(MOST_SEGMENTS, files / 2));
+        if (most < ofOne) {
+            LOG.warn("fewer segments than one allocation may hold: limit={}, allowedPerAllocation={}, openFilesLimit={}",
+                most, ofOne, files);
+        }
+        return (int) Math.min(4L * ofOne, most);
     }
 
     private void begin(EngineConfig config) {
@@ -105,6 +120,26 @@ public final class Engine implements AutoCloseable {
         engine.begin(config);
         LOG.info("engine started: devices={}, accelerators={}", engine.devices(), engine.accelerators());
         return engine;
+    }
+
+    /**
+     * Sets aside what the allocation needs, so that others cannot use it up. Idempotent.
+     *
+     * @throws CoralException QUOTA_EXCEEDED when more would be granted than there is, INVALID_ARGUMENT when it is in use
+     *     with another quota or share
+     */
+    public void grant(Allocation allocation) {
+        memory.grant(allocation);
+    }
+
+    /** How many allocations can be granted. */
+    public int allocationLimit() {
+        return memory.allocationLimit();
+    }
+
+    /** Undoes {@link #grant}; its sessions keep what they have. Idempotent. */
+    public void revoke(Allocation allocation) {
+        memory.revoke(allocation);
     }
 
     /** Opens a session, which its caller closes. */

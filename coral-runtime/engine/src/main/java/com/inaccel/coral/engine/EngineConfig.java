@@ -58,13 +58,17 @@ public final class EngineConfig {
         MEMORY_LIMIT("coral.memory.limit", Type.BYTES, "50%", 1L << 16, 1L << 50,
             "Shared memory that all segments together may take"),
         MEMORY_SEGMENTS("coral.memory.segments", Type.COUNT, "4096", 1, 1_000_000,
-            "Segments of one allocation, freed ones kept for reuse included; each takes a file descriptor"),
+            "Segments of one allocation, freed ones kept for reuse included; each takes a file descriptor. All allocations "
+                + "together may have four times as many, half of them set aside in equal parts"),
         MEMORY_POOL("coral.memory.pool", Type.BYTES, "25%", 0, 1L << 50,
             "Freed shared memory kept for reuse by the allocation that freed it"),
         MEMORY_POOL_IDLE("coral.memory.pool.idle", Type.DURATION, "10s", 0, 86_400_000,
             "How long freed shared memory waits for reuse before it is given back"),
         QUEUE_LIMIT("coral.queue.limit", Type.COUNT, "4096", 1, 1_000_000,
             "Requests of one allocation that may wait for a device; one more is refused with QUEUE_FULL"),
+        ALLOCATIONS("coral.allocations", Type.COUNT, "64", 1, 1_024,
+            "Allocations that the manager can serve beside the node's own; each is sure of an equal part of half of the "
+                + "segments and connections"),
         STARVATION("coral.scheduler.starvation", Type.DURATION, "1s", 0, 3_600_000,
             "Longest time that a request is passed over in favour of what is programmed and resident"),
         DEVICE_HANG("coral.device.hang", Type.DURATION, "1m", 10, 86_400_000,

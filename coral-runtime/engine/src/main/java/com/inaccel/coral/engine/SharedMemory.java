@@ -28,27 +28,43 @@ final class SharedMemory implements AutoCloseable {
 
     private final long limitBytes;
     private final int segmentLimit;
+    private final int segmentLimitOfAll;
+    private final int allocationLimit;
+    private final Places segments;
     private final long poolLimitBytes;
     private final long idleNanos;
     private final LongSupplier clock;
     private final Map<String, Account> accounts = new HashMap<>();
+    private int granted;
+    private int segmentsInUse;
+    private int pooledSegments;
     private long usedBytes;
     private long pooledBytes;
     private boolean closed;
 
-    /** @param segmentLimit how many one allocation may hold, in use or pooled: each takes a file descriptor */
-    SharedMemory(long limitBytes, int segmentLimit, long poolLimitBytes, long idleNanos, LongSupplier clock) {
+    /**
+     * @param segmentLimit how many one allocation may hold, in use or pooled: each takes a file descriptor and a mapping,
+     *     and a process without mappings left dies
+     * @param segmentLimitOfAll how many all together may hold
+     * @param allocationLimit how many may be granted, beside one that is not
+     */
+    SharedMemory(long limitBytes, int segmentLimit, int segmentLimitOfAll, int allocationLimit, long poolLimitBytes,
+            long idleNanos, LongSupplier clock) {
         this.limitBytes = limitBytes;
         this.segmentLimit = segmentLimit;
+        this.segmentLimitOfAll = segmentLimitOfAll;
+        this.allocationLimit = allocationLimit;
+        this.segments = new Places(segmentLimitOfAll, allocationLimit + 1);
         this.poolLimitBytes = poolLimitBytes;
         this.idleNanos = idleNanos;
         this.clock = clock;
     }
 
-    /** What one allocation holds. Guarded by the lock of its owner; exists while it has sessions or holds memory. */
+    /** What one allocation holds. Guarded by the lock of its owner; exists while granted, joined or holding memory. */
     static final class Account {
         private final Allocation allocation;
         private final Deque<Pooled> pool = new ArrayDeque<>(); // oldest first
+        private boolean granted;
         private int sessions;
         private int segments; // in use
         private long usedBytes;
@@ -66,15 +82,68 @@ final class SharedMemory implements AutoCloseable {
     /** @param chargedBytes what it takes, which is less than its size after a trim */
     private record Pooled(Account account, SealedMemory memory, long chargedBytes, long freedNanos) { }
 
+    /**
+     * Sets the allocation's quota aside for it: nobody else gets the bytes from now on, whether it uses them or not. What
+     * others hold already stays theirs until they give it back.
+     */
+    synchronized void grant(Allocation allocation) {
+        Account account = account(allocation);
+        if (account.granted) {
+            return;
+        }
+        long free = limitBytes
+            - accounts.values().stream().filter(other -> other.granted).mapToLong(other -> other.allocation.quotaBytes()).sum();
+        CoralException refusal = null;
+        if (granted == allocationLimit) {
+            refusal = new CoralException(ErrorCode.QUOTA_EXCEEDED, "too many allocations: allocation="
+                + allocation.name() + ", limit=" + allocationLimit + "; release one, or raise "
+                + EngineConfig.Key.ALLOCATIONS.id());
+        } else if (allocation.quotaBytes() > free) {
+            refusal = new CoralException(ErrorCode.QUOTA_EXCEEDED, "more is granted than there is: allocation="
+                + allocation.name() + ", requestedBytes=" + allocation.quotaBytes() + ", freeBytes=" + free
+                + ", limitBytes=" + limitBytes + "; grant less, release another allocation, or raise "
+                + EngineConfig.Key.MEMORY_LIMIT.id());
+        }
+        if (refusal != null) {
+            forgetIfUnused(account);
+            throw refusal;
+        }
+        account.granted = true;
+        granted++;
+    }
+
+    /** After which its name is free as soon as its last session and request have ended. */
+    void revoke(Allocation allocation) {
+        List<SealedMemory> victims = new ArrayList<>();
+        synchronized (this) {
+            Account account = accounts.get(allocation.name());
+            if (account == null || !account.granted) {
+                return;
+            }
+            account.granted = false;
+            granted--;
+            while (!account.pool.isEmpty()) {
+                victims.add(drop(account.pool.peekFirst()));
+            }
+            forgetIfUnused(account);
+        }
+        victims.forEach(SealedMemory::close);
+    }
+
     /** Each call is paired with one {@link #leave}. */
     synchronized Account join(Allocation allocation) {
+        Account account = account(allocation);
+        account.sessions++;
+        return account;
+    }
+
+    private Account account(Allocation allocation) {
         Account account = accounts.computeIfAbsent(allocation.name(), name -> new Account(allocation));
         if (!account.allocation.equals(allocation)) {
             throw new CoralException(ErrorCode.INVALID_ARGUMENT,
                 "allocation differs from the one in use: new=" + allocation + ", inUse=" + account.allocation
                     + "; close its sessions first, or give it another name");
         }
-        account.sessions++;
         return account;
     }
 
@@ -93,12 +162,12 @@ final class SharedMemory implements AutoCloseable {
         try {
             synchronized (this) {
                 requireRoom(account, size);
+                takePlace(account);
                 reused = takePooled(account, size);
                 if (reused == null) {
                     makeRoom(account, size, victims);
                     charge(account, size);
                 }
-                account.segments++;
             }
         } finally {
             victims.forEach(SealedMemory::close);
@@ -111,7 +180,7 @@ final class SharedMemory implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             synchronized (this) {
                 charge(account, -size);
-                account.segments--;
+                giveBackPlace(account);
             }
             throw e;
         }
@@ -126,7 +195,7 @@ final class SharedMemory implements AutoCloseable {
         List<SealedMemory> victims = new ArrayList<>();
         synchronized (this) {
             charge(account, -chargedBytes);
-            account.segments--;
+            giveBackPlace(account);
             // Memory trimmed to little is worth little: most of it would have to be touched for the first time again.
             if (chargedBytes < memory.sizeBytes() / 4 || chargedBytes > poolLimitBytes || idleNanos == 0
                     || closed) {
@@ -135,6 +204,7 @@ final class SharedMemory implements AutoCloseable {
                 account.pool.addLast(new Pooled(account, memory, chargedBytes, clock.getAsLong()));
                 account.pooledBytes += chargedBytes;
                 pooledBytes += chargedBytes;
+                pooledSegments++;
                 while (pooledBytes > poolLimitBytes) {
                     victims.add(dropOldest());
                 }
@@ -180,13 +250,17 @@ final class SharedMemory implements AutoCloseable {
         return limitBytes;
     }
 
+    int allocationLimit() {
+        return allocationLimit;
+    }
+
     /** Gives back all that is pooled. Memory in use stays its user's, who releases it still. */
     @Override
     public void close() {
         List<SealedMemory> victims = new ArrayList<>();
         synchronized (this) {
             closed = true;
-            while (pooledBytes > 0) {
+            while (pooledSegments > 0) {
                 victims.add(dropOldest());
             }
         }
@@ -211,11 +285,39 @@ final class SharedMemory implements AutoCloseable {
                     + ", freeBytes=" + quotaFree + ", limitBytes=" + account.allocation.quotaBytes()
                     + "; close segments, or grant the allocation more");
         }
-        if (size > limitBytes - usedBytes) {
+        long free = Math.max(0, limitBytes - usedBytes - setAsideForOthers(account));
+        if (size > free) {
             throw new CoralException(ErrorCode.SHARED_MEMORY_EXHAUSTED,
-                "shared memory exhausted: requestedBytes=" + size + ", freeBytes=" + (limitBytes - usedBytes)
+                "shared memory exhausted: requestedBytes=" + size + ", freeBytes=" + free
                     + ", limitBytes=" + limitBytes + "; close segments, or raise " + EngineConfig.Key.MEMORY_LIMIT.id());
         }
+    }
+
+    /** What has been granted to others and is not used by them: their pools yield to their own use, so they count as free. */
+    private long setAsideForOthers(Account account) {
+        long bytes = 0;
+        for (Account other : accounts.values()) {
+            if (other.granted && other != account) {
+                bytes += Math.max(0, other.allocation.quotaBytes() - other.usedBytes);
+            }
+        }
+        return bytes;
+    }
+
+    private void takePlace(Account account) {
+        if (!segments.take(account.allocation.name())) {
+            throw new CoralException(ErrorCode.SHARED_MEMORY_EXHAUSTED, "too many segments on this node: allocation="
+                + account.allocation.name() + ", segments=" + account.segments + ", limitOfAll=" + segmentLimitOfAll
+                + "; use fewer and larger ones, or wait for other sessions to end");
+        }
+        account.segments++;
+        segmentsInUse++;
+    }
+
+    private void giveBackPlace(Account account) {
+        segments.giveBack(account.allocation.name());
+        account.segments--;
+        segmentsInUse--;
     }
 
     /** The smallest that fits without much waste; charged already when returned, null if there is none. */
@@ -235,7 +337,8 @@ final class SharedMemory implements AutoCloseable {
         long capacity = best.memory.sizeBytes();
         long growth = capacity - best.chargedBytes;
         if (growth > account.allocation.quotaBytes() - account.usedBytes - account.pooledBytes
-                || growth > limitBytes - usedBytes - pooledBytes) {
+                || growth > limitBytes - usedBytes - pooledBytes
+                || capacity > limitBytes - usedBytes - setAsideForOthers(account)) {
             return null;
         }
         drop(best);
@@ -245,8 +348,11 @@ final class SharedMemory implements AutoCloseable {
 
     /** Pools yield: the own one to the quota, then all, oldest first, to the limit. */
     private void makeRoom(Account account, long size, List<SealedMemory> victims) {
-        while (account.segments + account.pool.size() >= segmentLimit) {
+        while (account.segments + account.pool.size() > segmentLimit) {
             victims.add(drop(account.pool.peekFirst()));
+        }
+        while (segmentsInUse + pooledSegments > segmentLimitOfAll) {
+            victims.add(dropOldest());
         }
         while (size > account.allocation.quotaBytes() - account.usedBytes - account.pooledBytes) {
             victims.add(drop(account.pool.peekFirst()));
@@ -279,6 +385,7 @@ final class SharedMemory implements AutoCloseable {
         }
         pooled.account.pooledBytes -= pooled.chargedBytes;
         pooledBytes -= pooled.chargedBytes;
+        pooledSegments--;
         return pooled.memory;
     }
 
@@ -288,7 +395,7 @@ final class SharedMemory implements AutoCloseable {
     }
 
     private void forgetIfUnused(Account account) {
-        if (account.sessions == 0 && account.usedBytes == 0 && account.pool.isEmpty()) {
+        if (account.sessions == 0 && !account.granted && account.usedBytes == 0 && account.pool.isEmpty()) {
             accounts.remove(account.allocation.name(), account);
         }
     }

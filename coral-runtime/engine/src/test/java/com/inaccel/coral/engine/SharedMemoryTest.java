@@ -20,7 +20,7 @@ class SharedMemoryTest {
     private static final int SEGMENTS = 3;
 
     private long now;
-    private final SharedMemory shared = new SharedMemory(100 * PAGE, SEGMENTS, 50 * PAGE, IDLE, () -> now);
+    private final SharedMemory shared = new SharedMemory(100 * PAGE, SEGMENTS, 8, 3, 50 * PAGE, IDLE, () -> now);
     private final Account a = shared.join(new Allocation("a", 60 * PAGE, 1));
     private final Account b = shared.join(new Allocation("b", 60 * PAGE, 1));
 
@@ -166,6 +166,72 @@ class SharedMemoryTest {
         assertThat(refusal.code()).isEqualTo(ErrorCode.QUOTA_EXCEEDED);
         assertThat(refusal.getMessage()).contains("segments=3", "limit=3");
         held.forEach(memory -> release(a, memory));
+    }
+
+    @Test
+    void shouldKeepWhatWasGrantedFromEverybodyElse() {
+        Allocation granted = new Allocation("granted", 50 * PAGE, 1);
+        shared.grant(granted);
+        shared.grant(granted);
+        SealedMemory first = shared.acquire(a, 50 * PAGE);
+        CoralException refusal = failure(() -> shared.acquire(b, PAGE));
+        assertThat(refusal.code()).isEqualTo(ErrorCode.SHARED_MEMORY_EXHAUSTED);
+        assertThat(refusal.getMessage()).contains("requestedBytes=" + PAGE, "freeBytes=0");
+        Account account = shared.join(granted);
+        SealedMemory second = shared.acquire(account, 50 * PAGE);
+        release(account, second);
+        shared.leave(account);
+        shared.revoke(granted);
+        shared.revoke(granted);
+        assertThat(shared.pooledBytes()).as("its pool goes with it").isZero();
+        release(b, shared.acquire(b, PAGE));
+        release(a, first);
+    }
+
+    @Test
+    void shouldNotReuseMemoryThatWouldGrowIntoWhatWasGranted() {
+        SealedMemory trimmed = shared.acquire(a, 50 * PAGE);
+        shared.trimmed(a, 30 * PAGE);
+        shared.release(a, trimmed, 20 * PAGE);
+        Allocation granted = new Allocation("granted", 58 * PAGE, 1);
+        shared.grant(granted);
+        SealedMemory memory = shared.acquire(a, 40 * PAGE);
+        assertThat(memory.sizeBytes()).isEqualTo(40 * PAGE);
+        release(a, memory);
+        shared.revoke(granted);
+    }
+
+    @Test
+    void shouldGrantNoMoreThanThereIs() {
+        shared.grant(new Allocation("first", 90 * PAGE, 1));
+        CoralException refusal = failure(() -> shared.grant(new Allocation("second", 11 * PAGE, 1)));
+        assertThat(refusal.code()).isEqualTo(ErrorCode.QUOTA_EXCEEDED);
+        assertThat(refusal.getMessage()).contains("allocation=second", "requestedBytes=" + 11 * PAGE,
+            "freeBytes=" + 10 * PAGE, "limitBytes=" + 100 * PAGE);
+        shared.grant(new Allocation("second", PAGE, 1));
+        shared.grant(new Allocation("third", PAGE, 1));
+        assertThat(failure(() -> shared.grant(new Allocation("fourth", PAGE, 1))).getMessage())
+            .contains("too many allocations", "limit=3", "coral.allocations");
+        assertThat(failure(() -> shared.grant(new Allocation("third", 2 * PAGE, 1))).code())
+            .isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void shouldKeepSegmentsForAllocationsThatHaveNoneYet() {
+        // 8 for all, of which each of 4 is sure of 1, and 4 are for whoever comes first; 3 at most for one.
+        List<SealedMemory> ofA = List.of(shared.acquire(a, PAGE), shared.acquire(a, PAGE), shared.acquire(a, PAGE));
+        List<SealedMemory> ofB = List.of(shared.acquire(b, PAGE), shared.acquire(b, PAGE), shared.acquire(b, PAGE));
+        Account late = shared.join(new Allocation("late", 60 * PAGE, 1));
+        SealedMemory reserved = shared.acquire(late, PAGE);
+        CoralException refusal = failure(() -> shared.acquire(late, PAGE));
+        assertThat(refusal.code()).isEqualTo(ErrorCode.SHARED_MEMORY_EXHAUSTED);
+        assertThat(refusal.getMessage()).contains("allocation=late", "segments=1", "limitOfAll=8");
+        release(a, ofA.get(0));
+        SealedMemory another = shared.acquire(late, PAGE);
+        List.of(reserved, another).forEach(memory -> release(late, memory));
+        ofA.subList(1, 3).forEach(memory -> release(a, memory));
+        ofB.forEach(memory -> release(b, memory));
+        assertThat(SealedMemory.liveCount()).as("pooled, within the limit of all").isLessThanOrEqualTo(8);
     }
 
     @Test

@@ -38,9 +38,9 @@ final class ClientConnection implements Runnable {
     private static final int MAX_ARGUMENTS = 256;
     private static final int MAX_ACCELERATOR_NAME = 256;
     /** Of a failure's message: it may quote what the client sent. */
-    private static final int MAX_MESSAGE = 4096;
+    private static final int MAX_MESSAGE = 1024;
 
-    private final Manager manager;
+    private final AllocationServer server;
     private final String client;
     private final FrameChannel channel;
     private final Outbox outbox;
@@ -53,11 +53,11 @@ final class ClientConnection implements Runnable {
     private EngineSession session;
 
     /** Owns the channel. */
-    ClientConnection(Manager manager, String client, FrameChannel channel) {
-        this.manager = manager;
+    ClientConnection(AllocationServer server, String client, FrameChannel channel) {
+        this.server = server;
         this.client = client;
         this.channel = channel;
-        this.outbox = new Outbox(client, channel, manager.limits().unreadAnswers());
+        this.outbox = new Outbox(client, channel);
     }
 
     @Override
@@ -72,8 +72,6 @@ final class ClientConnection implements Runnable {
             LOG.debug("connection broke: client={}, cause={}", client, e.getMessage());
         } catch (RuntimeException e) {
             LOG.error("connection failed: client={}", client, e);
-        } finally {
-            manager.ended(this);
         }
     }
 
@@ -89,9 +87,14 @@ final class ClientConnection implements Runnable {
     void disconnectUnlessGreeted() {
         if (!greeted) {
             LOG.warn("client does not say hello, disconnecting: client={}, limit={}", client,
-                manager.limits().handshakeTimeout());
+                server.limits().handshakeTimeout());
             disconnect();
         }
+    }
+
+    /** Closes what was never run. */
+    void abandon() {
+        channel.close();
     }
 
     /** Refuses a client that has not been served at all. */
@@ -132,7 +135,7 @@ final class ClientConnection implements Runnable {
 
     private void serve() throws IOException {
         try {
-            session = manager.engine().open(manager.allocation());
+            session = server.engine().open(server.allocation());
         } catch (CoralException e) {
             answer(0, failed(e));
             return;
@@ -141,21 +144,21 @@ final class ClientConnection implements Runnable {
             answer(0, welcome());
             ClientMessage message;
             while ((message = channel.read(ClientMessage.parser()).orElse(null)) != null) {
+                outbox.awaitRoom();
                 handle(message);
             }
         } finally {
             channel.shutdown();
             session.close();
-            manager.segmentsFreed(segments.size());
         }
     }
 
     private ManagerMessage.Builder welcome() {
         Wire.Welcome.Builder welcome = Wire.Welcome.newBuilder()
             .setVersion(FrameChannel.PROTOCOL_VERSION)
-            .addAllAccelerators(manager.engine().accelerators())
-            .setMaxOutstandingRequests(manager.limits().requestsPerConnection());
-        for (DeviceInfo device : manager.engine().devices()) {
+            .addAllAccelerators(server.engine().accelerators())
+            .setMaxOutstandingRequests(server.limits().requestsPerConnection());
+        for (DeviceInfo device : server.engine().devices()) {
             welcome.addDevices(encode(device));
         }
         return ManagerMessage.newBuilder().setWelcome(welcome);
@@ -182,10 +185,8 @@ final class ClientConnection implements Runnable {
     }
 
     private void allocate(long correlation, Wire.Allocate allocate) {
-        manager.segmentAllocated(segments.size());
-        EngineSegment segment = null;
+        EngineSegment segment = session.allocate(allocate.getBytes());
         try {
-            segment = session.allocate(allocate.getBytes());
             ManagerMessage.Builder message = ManagerMessage.newBuilder().setCorrelation(correlation)
                 .setDescriptors(1)
                 .setAllocated(Wire.Allocated.newBuilder()
@@ -194,10 +195,7 @@ final class ClientConnection implements Runnable {
             segments.put(segment.id(), segment);
             outbox.put(frame);
         } catch (RuntimeException e) {
-            if (segment != null) {
-                segment.close();
-            }
-            manager.segmentsFreed(1);
+            segment.close();
             throw e;
         }
     }
@@ -212,7 +210,6 @@ final class ClientConnection implements Runnable {
     private void free(long correlation, Wire.Free free) {
         segment(free.getSegment()).close();
         segments.remove(free.getSegment());
-        manager.segmentsFreed(1);
         answer(correlation, ManagerMessage.newBuilder().setFreed(Wire.Freed.getDefaultInstance()));
     }
 
@@ -220,12 +217,12 @@ final class ClientConnection implements Runnable {
         if (requests.containsKey(correlation)) {
             throw new FrameException("two requests with one correlation: correlation=" + correlation);
         }
-        int limit = manager.limits().requestsPerConnection();
+        int limit = server.limits().requestsPerConnection();
         if (requests.size() >= limit) {
             throw new CoralException(ErrorCode.QUEUE_FULL, "too many requests outstanding: outstanding="
                 + requests.size() + ", limit=" + limit + "; submit again when some have ended");
         }
-        manager.requireServing();
+        server.requireServing();
         CompletableFuture<Completion> future = session.submit(decode(submit));
         requests.put(correlation, future);
         unanswered.incrementAndGet();
@@ -233,7 +230,7 @@ final class ClientConnection implements Runnable {
             requests.remove(correlation); // before the answer, upon which the client may submit the next
             answer(correlation, failure == null ? done(completion) : failed(failure));
             unanswered.decrementAndGet();
-            manager.requestEnded();
+            server.requestEnded();
         });
     }
 
@@ -306,6 +303,11 @@ final class ClientConnection implements Runnable {
             .setQueueNanos(completion.queueNanos())
             .setTransferNanos(completion.transferNanos())
             .setRunNanos(completion.runNanos()));
+    }
+
+    @Override
+    public String toString() {
+        return client;
     }
 
     private static ManagerMessage.Builder failed(Throwable failure) {

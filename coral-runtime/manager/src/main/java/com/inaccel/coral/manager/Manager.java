@@ -4,8 +4,7 @@ import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.Allocation;
 import com.inaccel.coral.engine.Engine;
-import com.inaccel.coral.protocol.FrameChannel;
-import com.inaccel.coral.protocol.UnixSocket;
+import com.inaccel.coral.engine.Places;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -14,77 +13,77 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
+import java.util.TreeMap;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Serves an engine to other processes on a Unix socket, to all of them as one allocation.
+ * Serves an engine to other processes, each allocation on a Unix socket of its own: the node's in the root directory, the
+ * others' in directories below it, which is what a pod gets to see. Thread-safe.
  *
- * <p>Threads: one that accepts, one reader per client, and a housekeeper. The engine stays its owner's, and must outlive
- * the manager.
+ * <p>Allocations are written down, so that the next manager of the directory serves them again. The engine stays its
+ * owner's, and must outlive the manager.
  */
 public final class Manager implements AutoCloseable {
-    public static final String SOCKET_NAME = "coral.sock";
+    public static final String SOCKET_NAME = AllocationDirectory.SOCKET_NAME;
     /** Locked as long as a manager serves the directory; the kernel unlocks it when the manager dies. */
     private static final String LOCK_NAME = "coral.lock";
-    private static final int BACKLOG = 128;
-    private static final Duration ACCEPT_RETRY = Duration.ofMillis(100);
     private static final Logger LOG = LoggerFactory.getLogger(Manager.class);
 
     private final Engine engine;
-    private final Allocation allocation;
     private final Limits limits;
-    private final Path socket;
     private final FileChannel lock;
-    private final UnixSocket listener;
-    private final Thread acceptor;
-    private final ScheduledExecutorService housekeeper;
-    private final Map<ClientConnection, Thread> connections = new ConcurrentHashMap<>();
-    private final AtomicInteger segments = new AtomicInteger();
-    private final Object requestEnded = new Object();
-    private volatile boolean stopping;
+    private final AllocationDirectory directory;
+    private final Places places;
+    private final ScheduledThreadPoolExecutor housekeeper;
+    private final AllocationServer node;
+    /** By name; guarded by this. */
+    private final Map<String, AllocationServer> servers = new TreeMap<>();
+    private boolean closed;
 
-    private Manager(Engine engine, Allocation allocation, Limits limits, Path socket, FileChannel lock,
-            UnixSocket listener) {
+    private Manager(Engine engine, Allocation allocation, Limits limits, Path root, FileChannel lock)
+            throws IOException {
         this.engine = engine;
-        this.allocation = allocation;
         this.limits = limits;
-        this.socket = socket;
         this.lock = lock;
-        this.listener = listener;
-        this.acceptor = new Thread(this::acceptUntilClosed, "coral-manager-acceptor");
-        this.housekeeper = Executors.newSingleThreadScheduledExecutor(task -> {
+        this.directory = new AllocationDirectory(root);
+        this.places = new Places(limits.connections(), engine.allocationLimit() + 1);
+        this.housekeeper = new ScheduledThreadPoolExecutor(1, task -> {
             Thread thread = new Thread(task, "coral-manager-housekeeper");
             thread.setDaemon(true);
             return thread;
         });
+        housekeeper.setRemoveOnCancelPolicy(true);
+        this.node = AllocationServer.start(engine, allocation, limits, places, housekeeper, root.resolve(SOCKET_NAME),
+            root.resolve(".sock"));
     }
 
     /**
-     * Starts to listen on {@code coral.sock} in the directory, which is created where it is missing. The socket of a
-     * manager that died there is replaced.
+     * Starts to listen on {@code coral.sock} in the directory, which is created where it is missing, and on the sockets of
+     * the allocations that an earlier manager of the directory had. Sockets of a manager that died there are replaced.
      *
+     * @param allocation the node's own
      * @throws CoralException INVALID_ARGUMENT when another manager serves the directory, or it cannot be used
      */
     public static Manager start(Engine engine, Path root, Allocation allocation, Limits limits) {
-        Path socket = root.resolve(SOCKET_NAME);
         FileChannel lock = null;
         try {
             Files.createDirectories(root,
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
             lock = lock(root);
-            removeDeadSocket(socket);
-            Manager manager =
-                new Manager(engine, allocation, limits, socket, lock, UnixSocket.listen(socket, BACKLOG));
-            manager.acceptor.start();
+            requireSocketOrNothing(root.resolve(SOCKET_NAME));
+            Manager manager = new Manager(engine, allocation, limits, root, lock);
+            try {
+                manager.restore();
+            } catch (IOException e) {
+                manager.close();
+                throw e;
+            }
             return manager;
         } catch (IOException | CoralException e) {
             closeQuietly(lock);
@@ -114,8 +113,8 @@ public final class Manager implements AutoCloseable {
             "another manager serves this directory: root=" + root + "; stop it, or choose another with --root");
     }
 
-    /** The caller holds the lock, so whoever made the socket is dead. */
-    private static void removeDeadSocket(Path socket) throws IOException {
+    /** The caller holds the lock, so whoever made the socket is dead, and it may be replaced. */
+    private static void requireSocketOrNothing(Path socket) throws IOException {
         if (!Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
@@ -125,149 +124,117 @@ public final class Manager implements AutoCloseable {
                 "something that is no socket is in the way: path=" + socket + "; move it, or choose another --root");
         }
         LOG.info("replacing the socket of a manager that died: path={}", socket);
-        Files.delete(socket);
     }
 
-    public String address() {
-        return "unix:" + socket;
-    }
-
-    Engine engine() {
-        return engine;
-    }
-
-    Allocation allocation() {
-        return allocation;
-    }
-
-    Limits limits() {
-        return limits;
-    }
-
-    void requireServing() {
-        if (stopping) {
-            throw new CoralException(ErrorCode.SESSION_CLOSED,
-                "manager is stopping: address=" + address() + "; submit again to the next one");
-        }
-    }
-
-    /** Counts one more, ahead of allocating it. */
-    void segmentAllocated(int ofConnection) {
-        if (ofConnection >= limits.segmentsPerConnection()) {
-            throw new CoralException(ErrorCode.SHARED_MEMORY_EXHAUSTED, "too many segments in this session: segments="
-                + ofConnection + ", limit=" + limits.segmentsPerConnection() + "; use fewer and larger ones");
-        }
-        if (segments.incrementAndGet() > limits.segments()) {
-            segments.decrementAndGet();
-            throw new CoralException(ErrorCode.SHARED_MEMORY_EXHAUSTED, "too many segments on this node: limit="
-                + limits.segments() + "; use fewer and larger ones, or wait for other sessions to end");
-        }
-    }
-
-    void segmentsFreed(int count) {
-        segments.addAndGet(-count);
-    }
-
-    void requestEnded() {
-        if (stopping) {
-            synchronized (requestEnded) {
-                requestEnded.notifyAll();
-            }
-        }
-    }
-
-    void ended(ClientConnection connection) {
-        connections.remove(connection);
-        requestEnded();
-    }
-
-    private void acceptUntilClosed() {
-        while (!stopping) {
+    /** One that cannot be served must not keep the others from it. */
+    private void restore() throws IOException {
+        for (Allocation allocation : directory.recorded()) {
             try {
-                serve(listener.accept());
-            } catch (IOException e) {
-                if (!stopping) {
-                    // Most likely out of descriptors: those who wait are served when some have been closed.
-                    LOG.error("cannot accept a client: address={}, retryAfter={}", address(), ACCEPT_RETRY, e);
-                    LockSupport.parkNanos(ACCEPT_RETRY.toNanos());
-                }
+                allocate(allocation);
+            } catch (CoralException e) {
+                LOG.error("allocation cannot be restored, leaving it out: allocation={}, cause={}", allocation,
+                    e.getMessage());
             }
         }
     }
 
-    private void serve(UnixSocket accepted) throws IOException {
-        UnixSocket.Peer peer;
+    /** The node's own address. */
+    public String address() {
+        return node.address();
+    }
+
+    /** Allocations beside the node's own, by name. */
+    public synchronized List<Allocation> allocations() {
+        return servers.values().stream().map(AllocationServer::allocation).toList();
+    }
+
+    /**
+     * Serves an allocation, and goes on doing so after a restart until {@link #release}. Repeating it changes nothing.
+     *
+     * @return the address on this machine; the directory of the socket is what to mount into the pod, and need not be
+     *     writable there
+     * @throws CoralException INVALID_ARGUMENT for a name that names no directory, or one that is served with another quota
+     *     or share; QUOTA_EXCEEDED when more would be granted than there is
+     */
+    public synchronized String allocate(Allocation allocation) {
+        if (closed) {
+            throw new CoralException(ErrorCode.SESSION_CLOSED,
+                "manager is stopping: address=" + address() + "; ask the next one");
+        }
+        String name = allocation.name();
+        directory.requireName(name);
+        AllocationServer served = name.equals(node.allocation().name()) ? node : servers.get(name);
+        if (served != null) {
+            if (served == node || !served.allocation().equals(allocation)) {
+                throw new CoralException(ErrorCode.INVALID_ARGUMENT, "name of an allocation is in use: new=" + allocation
+                    + ", inUse=" + served.allocation() + "; release it first, or choose another name");
+            }
+            return served.address();
+        }
+        engine.grant(allocation);
         try {
-            peer = accepted.peer();
+            directory.create(allocation);
+            served = AllocationServer.start(engine, allocation, limits, places, housekeeper, directory.socket(name),
+                directory.staging(name));
         } catch (IOException e) {
-            accepted.close();
+            engine.revoke(allocation);
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT, "cannot serve the allocation: allocation=" + name
+                + ", cause=" + e + "; see that the manager's directory is writable and has space", e);
+        } catch (RuntimeException | Error e) {
+            engine.revoke(allocation);
             throw e;
         }
-        String client = "pid=" + peer.pid() + " uid=" + peer.uid();
-        ClientConnection connection = new ClientConnection(this, client, new FrameChannel(accepted, 0));
-        if (connections.size() >= limits.connections()) {
-            LOG.warn("too many clients, refusing: client={}, limit={}", client, limits.connections());
-            connection.refuse(new CoralException(ErrorCode.QUEUE_FULL, "too many sessions: limit="
-                + limits.connections() + "; connect again when others have ended, or share one session"));
-            return;
-        }
-        Thread reader = new Thread(connection, "coral-client-reader " + client);
-        reader.setDaemon(true);
-        connections.put(connection, reader);
-        housekeeper.schedule(connection::disconnectUnlessGreeted, limits.handshakeTimeout().toMillis(),
-            TimeUnit.MILLISECONDS);
-        reader.start();
+        servers.put(name, served);
+        LOG.info("serving an allocation: allocation={}, address={}", allocation, served.address());
+        return served.address();
     }
 
-    /** Lets outstanding requests end, up to the limit; then disconnects everybody, and removes the socket. */
+    /**
+     * Ends an allocation: its clients are disconnected, its requests cancelled, its memory freed, its directory removed.
+     * Does nothing where there is no such allocation.
+     *
+     * @throws CoralException INVALID_ARGUMENT when its directory cannot be removed; repeat it
+     */
+    public synchronized void release(String name) {
+        if (closed) {
+            throw new CoralException(ErrorCode.SESSION_CLOSED,
+                "manager is stopping: address=" + address() + "; ask the next one");
+        }
+        directory.requireName(name);
+        AllocationServer server = servers.get(name);
+        if (server != null) {
+            server.stopAccepting();
+            server.disconnectAll();
+        }
+        try {
+            directory.delete(name);
+        } catch (IOException e) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT, "cannot remove the allocation: allocation=" + name
+                + ", cause=" + e + "; see that the manager's directory is writable, and release it again", e);
+        }
+        if (server != null) {
+            servers.remove(name);
+            engine.revoke(server.allocation());
+            LOG.info("released an allocation: allocation={}", name);
+        }
+    }
+
+    /** Lets outstanding requests end, up to the limit; then disconnects everybody, and removes the sockets. */
     @Override
     public synchronized void close() {
-        if (stopping) {
+        if (closed) {
             return;
         }
-        stopping = true;
-        deleteSocket();
-        listener.shutdown();
-        Threads.join(acceptor);
-        listener.close();
-        drain();
-        Map<ClientConnection, Thread> open = Map.copyOf(connections);
-        open.keySet().forEach(ClientConnection::disconnect);
-        open.values().forEach(Threads::join);
+        closed = true;
+        Collection<AllocationServer> all = new ArrayList<>(servers.values());
+        all.add(node);
+        all.forEach(AllocationServer::stopAccepting);
+        long deadline = System.nanoTime() + limits.drainTimeout().toNanos();
+        all.forEach(server -> server.drain(deadline));
+        all.forEach(AllocationServer::disconnectAll);
+        all.forEach(server -> engine.revoke(server.allocation()));
         housekeeper.shutdownNow();
         closeQuietly(lock);
-    }
-
-    private void drain() {
-        long deadline = System.nanoTime() + limits.drainTimeout().toNanos();
-        synchronized (requestEnded) {
-            long left;
-            while (outstandingRequests() > 0 && (left = deadline - System.nanoTime()) > 0) {
-                try {
-                    TimeUnit.NANOSECONDS.timedWait(requestEnded, left);
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt(); // whoever interrupts wants it over with
-                    break;
-                }
-            }
-        }
-        int cut = outstandingRequests();
-        if (cut > 0) {
-            LOG.warn("stopping with requests outstanding, which are cancelled: requests={}, waited={}", cut,
-                limits.drainTimeout());
-        }
-    }
-
-    private int outstandingRequests() {
-        return connections.keySet().stream().mapToInt(ClientConnection::outstandingRequests).sum();
-    }
-
-    private void deleteSocket() {
-        try {
-            Files.deleteIfExists(socket);
-        } catch (IOException e) {
-            LOG.warn("socket cannot be removed: path={}", socket, e);
-        }
     }
 
     private static void closeQuietly(FileChannel channel) {

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
@@ -34,6 +35,11 @@ final class NodeCommand implements Callable<Integer> {
     @CommandLine.Option(names = "--config", paramLabel = "FILE",
         description = "Properties file with coral.* keys; environment and flags come before it.")
     private Path file;
+
+    @CommandLine.Option(names = "--allocation", paramLabel = "NAME[,share=N][,quota=SIZE]",
+        description = "An allocation with a socket of its own, DIR/allocations/NAME/" + Manager.SOCKET_NAME
+            + ", also after a restart. Repeatable. Default: share 1, an equal part of the memory.")
+    private List<String> allocations = List.of();
 
     private final CountDownLatch stop = new CountDownLatch(1);
     private final CountDownLatch stopped = new CountDownLatch(1);
@@ -75,6 +81,11 @@ final class NodeCommand implements Callable<Integer> {
                     + ", memoryBytes=" + device.memoryBytes() + ", computeUnits=" + device.computeUnits()
                     + ", description=" + device.description());
             }
+            serveAllocations(manager, engine.stats().limitBytes());
+            for (Allocation allocation : manager.allocations()) {
+                out.println("allocation " + allocation.name() + ": share=" + allocation.share() + ", quotaBytes="
+                    + allocation.quotaBytes() + ", address=" + manager.allocate(allocation));
+            }
             out.println("listening on " + manager.address());
             out.flush();
             stop.await();
@@ -83,6 +94,17 @@ final class NodeCommand implements Callable<Integer> {
         }
         out.println("stopped");
         out.flush();
+    }
+
+    /** What is given now comes before what an earlier manager was given. */
+    private void serveAllocations(Manager manager, long limitBytes) {
+        List<Allocation> given = AllocationFlag.parse(allocations, limitBytes);
+        for (Allocation before : manager.allocations()) {
+            if (given.stream().anyMatch(now -> now.name().equals(before.name()) && !now.equals(before))) {
+                manager.release(before.name());
+            }
+        }
+        given.forEach(manager::allocate);
     }
 
     private void stopAndWait() {

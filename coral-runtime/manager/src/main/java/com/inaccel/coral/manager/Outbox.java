@@ -4,31 +4,42 @@ import com.inaccel.coral.protocol.Frame;
 import com.inaccel.coral.protocol.FrameChannel;
 import java.io.IOException;
 import java.util.ArrayDeque;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Answers on their way to one client. Whoever has an answer sends it, without ever waiting: devices' threads end here.
  *
  * <p>What the client's socket does not take at once is kept, and a thread that lives as long as there is such a backlog
- * waits for the client. A client whose backlog grows beyond the limit is disconnected.
+ * waits for the client. Nothing more is read from a client with a backlog ({@link #awaitRoom}), so it cannot grow beyond
+ * the answers to the requests that are outstanding already: whoever does not read his answers is not served any more,
+ * and takes up little.
  */
 final class Outbox implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
-
     private final String client;
     private final FrameChannel channel;
-    private final int maxFrames;
     /** Guarded by this, like all below. */
     private final ArrayDeque<Frame> backlog = new ArrayDeque<>();
     /** Null when there is no backlog; while there is one, nobody else sends, so that the order stays. */
     private Thread writer;
     private boolean closed;
 
-    Outbox(String client, FrameChannel channel, int maxFrames) {
+    Outbox(String client, FrameChannel channel) {
         this.client = client;
         this.channel = channel;
-        this.maxFrames = maxFrames;
+    }
+
+    /** Waits for the client to read what it was sent, or for the connection to end. */
+    synchronized void awaitRoom() {
+        boolean interrupted = false;
+        while (!closed && writer != null) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Owns the frame. */
@@ -46,18 +57,16 @@ final class Outbox implements AutoCloseable {
             disconnect(); // the client has gone: its reader thread sees that too, and cleans up
             return;
         }
-        if (backlog.size() >= maxFrames) {
-            LOG.warn("client does not read its answers, disconnecting: client={}, unreadFrames={}, limit={}",
-                client, backlog.size(), maxFrames);
-            frame.close();
-            disconnect();
-            return;
-        }
         backlog.add(frame);
         if (writer == null) {
             writer = new Thread(this::sendBacklog, "coral-client-writer " + client);
             writer.setDaemon(true);
-            writer.start();
+            try {
+                writer.start();
+            } catch (OutOfMemoryError e) { // no thread left: better this connection than the device's thread
+                writer = null;
+                disconnect();
+            }
         }
     }
 
@@ -77,6 +86,7 @@ final class Outbox implements AutoCloseable {
         Frame frame = backlog.poll();
         if (frame == null) {
             writer = null;
+            notifyAll();
         }
         return frame;
     }
@@ -85,6 +95,7 @@ final class Outbox implements AutoCloseable {
         closed = true;
         backlog.forEach(Frame::close);
         backlog.clear();
+        notifyAll();
         channel.shutdown();
     }
 

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 @Timeout(120)
@@ -68,6 +70,36 @@ class NodeCommandTest {
         SessionContract.assertFails(ErrorCode.NO_MANAGER, () -> Coral.open(address()));
         readUntilListening(start("--devices", "host").inputReader());
         compute();
+    }
+
+    @Test
+    void shouldServeTheAllocationsThatItIsGivenAndThoseOfBefore() throws Exception {
+        Process first = start("--devices", "host", "--memory-limit", "64MB", "--allocation", "a,share=3,quota=16MB",
+            "--allocation", "b", "--allocation", "c,quota=25%");
+        String place = ", address=unix:" + root.resolve("allocations");
+        assertThat(readUntilListening(first.inputReader())).contains(
+            "allocation a: share=3, quotaBytes=16777216" + place + "/a/coral.sock",
+            "allocation b: share=1, quotaBytes=16777216" + place + "/b/coral.sock",
+            "allocation c: share=1, quotaBytes=16777200" + place + "/c/coral.sock");
+        first.destroyForcibly().waitFor();
+        Process second = start("--devices", "host", "--memory-limit", "64MB", "--allocation", "b,quota=8MB");
+        assertThat(readUntilListening(second.inputReader())).contains(
+            "allocation a: share=3, quotaBytes=16777216" + place + "/a/coral.sock",
+            "allocation b: share=1, quotaBytes=8388608" + place + "/b/coral.sock");
+        try (Session session = Coral.open("unix:" + root.resolve("allocations/b/coral.sock"))) {
+            SessionContract.assertFails(ErrorCode.QUOTA_EXCEEDED, () -> session.allocate(8388609))
+                .hasMessageContaining("allocation=b");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a,share", "a,share=0", "a,share=x", "a,quota=64", "a,quota=-1MB", "a,quota=101%",
+        "a,quota=999999999999999TB", "a,size=1MB", "a,", "", ",share=1", "a/b", "node"})
+    void shouldSayWhatIsWrongWithAnAllocation(String flag) {
+        StringWriter errors = new StringWriter();
+        assertThat(execute(errors, "--devices", "host", "--allocation", flag)).isEqualTo(CommandLine.ExitCode.SOFTWARE);
+        assertThat(errors.toString()).containsPattern("coral: (INVALID_ARGUMENT|QUOTA_EXCEEDED): .+; .+");
+        assertThat(root.resolve(Manager.SOCKET_NAME)).doesNotExist();
     }
 
     @Test

@@ -63,6 +63,11 @@ final class RawClient implements AutoCloseable {
         return channel.takeDescriptor();
     }
 
+    /** Wakes who sends or receives here. */
+    void hangUp() {
+        channel.shutdown();
+    }
+
     @Override
     public void close() {
         channel.close();
