@@ -1,13 +1,16 @@
 package com.inaccel.coral.engine;
 
+import static java.util.function.Function.identity;
 import static java.util.stream.Collectors.joining;
+import static java.util.stream.Collectors.toMap;
 
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
-import java.lang.management.ManagementFactory;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -16,12 +19,16 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
- * Everything that can be set about an engine: one registry of typed keys, whatever a value comes from. Immutable.
+ * Everything that can be set about an engine and the node manager around it: one registry of typed keys, whatever a value
+ * comes from. An engine without a manager ignores the manager's keys. Immutable.
  *
- * <p>{@code coral.memory.limit} is {@code CORAL_MEMORY_LIMIT} in the environment. A key that does not exist is refused.
+ * <p>{@code coral.memory.limit} is {@code CORAL_MEMORY_LIMIT} in the environment and {@code --memory-limit} on the command
+ * line. A key that does not exist is refused.
  */
 public final class EngineConfig {
     /** What a value looks like and what it counts in. */
@@ -74,7 +81,16 @@ public final class EngineConfig {
         DEVICE_HANG("coral.device.hang", Type.DURATION, "1m", 10, 86_400_000,
             "A request running longer on a device with memory of its own counts as hung and runs again elsewhere"),
         DEVICE_PROBE("coral.device.probe", Type.DURATION, "1s", 1, 3_600_000,
-            "Pause between two attempts to bring a failed device back");
+            "Pause between two attempts to bring a failed device back"),
+        CLIENTS_CONNECTIONS("coral.clients.connections", Type.COUNT, "1024", 1, 65_536,
+            "Clients that the node manager serves at once, half of them set aside in equal parts for its allocations; one more "
+                + "is refused with QUEUE_FULL"),
+        CLIENTS_REQUESTS("coral.clients.requests", Type.COUNT, "1024", 1, 1_000_000,
+            "Requests that one client of the node manager may have outstanding; one more is refused with QUEUE_FULL"),
+        CLIENTS_HANDSHAKE("coral.clients.handshake", Type.DURATION, "10s", 10, 600_000,
+            "How long the node manager waits for a client that has connected to say hello"),
+        CLIENTS_DRAIN("coral.clients.drain", Type.DURATION, "10s", 0, 3_600_000,
+            "How long a node manager that stops waits for outstanding requests to end");
 
         private final String id;
         private final Type type;
@@ -89,7 +105,8 @@ public final class EngineConfig {
         }
 
         Key(String id, Type type, String byDefault, long least, long most, String description) {
-            this(id, type, byDefault, render(type, least) + " to " + render(type, most), least, most, description);
+            this(id, type, byDefault, ConfigValues.render(type, least) + " to " + ConfigValues.render(type, most), least, most,
+                description);
         }
 
         Key(String id, Type type, String byDefault, String range, long least, long most, String description) {
@@ -115,6 +132,10 @@ public final class EngineConfig {
             return byDefault;
         }
 
+        public String range() {
+            return range;
+        }
+
         public String description() {
             return description;
         }
@@ -123,23 +144,41 @@ public final class EngineConfig {
         public String variable() {
             return id.toUpperCase(Locale.ROOT).replace('.', '_');
         }
+
+        /** The key as a flag, e.g. {@code --memory-limit}. */
+        public String flag() {
+            return "--" + id.substring(PREFIX.length()).replace('.', '-');
+        }
     }
+
+    /** Where a value comes from; the later wins. */
+    private enum Source { DEFAULT, FILE, ENVIRONMENT, PROPERTY, FLAG, PROGRAM }
+
+    private record Value(String text, Source source) { }
 
     private static final String PREFIX = "coral.";
     private static final String VARIABLE_PREFIX = "CORAL_";
-    /** A variable at most this many letters away from a known one is taken for a misspelling of it. */
+    /** Read by the launcher and by clients. */
+    private static final Set<String> OTHER_VARIABLES = Set.of("CORAL_ADDRESS", "CORAL_INSTALL");
+    /** What Kubernetes adds for each service: nobody's mistake where its name starts with coral. */
+    private static final Pattern SERVICE_VARIABLE = Pattern.compile("CORAL_(?:[A-Z0-9_]+_)?"
+        + "(?:SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)");
+    /** A service's variable this many letters away from a key's is taken for a misspelling of it. */
     private static final int TYPO_DISTANCE = 2;
 
-    private final Map<Key, String> values = new EnumMap<>(Key.class);
+    private final Map<Key, Value> values = new EnumMap<>(Key.class);
 
-    private EngineConfig(Map<String, String> given) {
+    private EngineConfig(Map<Source, Map<String, String>> layers) {
         for (Key key : Key.values()) {
-            values.put(key, key.byDefault);
+            values.put(key, new Value(key.byDefault, Source.DEFAULT));
         }
-        given.forEach((id, value) -> values.put(keyOf(id), value.trim()));
-        values.forEach(EngineConfig::check);
+        layers.forEach((source, given) -> given.forEach((id, text) ->
+            values.put(keyOf(id, source), new Value(text.trim(), source))));
+        for (Key key : Key.values()) {
+            check(key);
+        }
         if (word(Key.DEVICES).equals("host") && !list(Key.EMULATE).isEmpty()) {
-            throw invalid(Key.EMULATE, value(Key.EMULATE), "emulated devices need coral.devices=auto or opencl");
+            throw invalid(Key.EMULATE, text(Key.EMULATE), "emulated devices need coral.devices=auto or opencl");
         }
     }
 
@@ -149,60 +188,85 @@ public final class EngineConfig {
 
     /** @throws CoralException INVALID_ARGUMENT for an unknown key or a value outside its range */
     public static EngineConfig of(Map<String, String> values) {
-        return new EngineConfig(values);
+        return new EngineConfig(Map.of(Source.PROGRAM, values));
     }
 
     /** {@code CORAL_*} variables, overridden by {@code coral.*} system properties. */
     public static EngineConfig fromEnvironment() {
-        return fromEnvironment(System.getenv(), System.getProperties());
+        return load(Optional.empty(), System.getenv(), System.getProperties(), Map.of());
     }
 
     /**
-     * Variables that only share the prefix (Kubernetes adds {@code CORAL_SERVICE_HOST} for a service named coral) are
-     * nobody's mistake and pass; those that look like a misspelt key do not.
+     * Merges a properties file, {@code CORAL_*} variables, {@code coral.*} system properties and flags: each overrides those
+     * before it.
+     *
+     * @throws CoralException INVALID_ARGUMENT for an unreadable file, an unknown key or a value outside its range
      */
-    static EngineConfig fromEnvironment(Map<String, String> environment, Properties properties) {
-        Map<String, String> given = new TreeMap<>();
+    public static EngineConfig load(
+            Optional<Path> file, Map<String, String> environment, Properties properties, Map<Key, String> flags) {
+        Map<Source, Map<String, String>> layers = new EnumMap<>(Source.class);
+        file.ifPresent(path -> layers.put(Source.FILE, strings(read(path))));
+        Map<String, String> ofVariables = new TreeMap<>();
         environment.forEach((variable, value) -> {
             if (variable.startsWith(VARIABLE_PREFIX)) {
-                keyOfVariable(variable).ifPresent(key -> given.put(key.id, value));
+                keyOfVariable(variable).ifPresent(key -> ofVariables.put(key.id, value));
             }
         });
-        properties.stringPropertyNames().stream().filter(name -> name.startsWith(PREFIX))
-            .forEach(name -> given.put(name, properties.getProperty(name)));
-        return of(given);
+        layers.put(Source.ENVIRONMENT, ofVariables);
+        Map<String, String> ofProperties = strings(properties);
+        ofProperties.keySet().removeIf(name -> !name.startsWith(PREFIX));
+        layers.put(Source.PROPERTY, ofProperties);
+        Map<String, String> ofFlags = new TreeMap<>();
+        flags.forEach((key, value) -> ofFlags.put(key.id, value));
+        layers.put(Source.FLAG, ofFlags);
+        return new EngineConfig(layers);
     }
 
-    String word(Key key) {
-        return value(key);
+    private static Properties read(Path file) {
+        Properties properties = new Properties();
+        try (BufferedReader reader = Files.newBufferedReader(file)) {
+            properties.load(reader);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT,
+                "cannot read configuration: file=" + file + ", cause=" + e + "; pass a properties file", e);
+        }
+        return properties;
     }
 
-    List<String> list(Key key) {
-        return Arrays.stream(value(key).split(",")).map(String::trim).filter(item -> !item.isEmpty()).toList();
+    private static Map<String, String> strings(Properties properties) {
+        return properties.stringPropertyNames().stream()
+            .collect(toMap(identity(), properties::getProperty, (one, other) -> other, TreeMap::new));
     }
 
-    List<Path> paths(Key key) {
+    public String word(Key key) {
+        return text(key);
+    }
+
+    public List<String> list(Key key) {
+        return Arrays.stream(text(key).split(",")).map(String::trim).filter(item -> !item.isEmpty()).toList();
+    }
+
+    public List<Path> paths(Key key) {
         return list(key).stream().map(Path::of).toList();
     }
 
-    long bytes(Key key) {
-        return parseBytes(key, value(key));
+    public long bytes(Key key) {
+        return ConfigValues.bytes(key, text(key));
     }
 
-    Duration duration(Key key) {
-        return Duration.ofMillis(parseMillis(key, value(key)));
+    public Duration duration(Key key) {
+        return Duration.ofMillis(ConfigValues.millis(key, text(key)));
     }
 
-    int count(Key key) {
-        return Math.toIntExact(parseNumber(key, value(key), value(key)));
+    public int count(Key key) {
+        return Math.toIntExact(ConfigValues.count(key, text(key)));
     }
 
-    /** The effective values, one {@code key = value} a line. */
+    /** The effective values and where each comes from, one {@code key = value (source)} a line. */
     public String describe() {
-        return values.entrySet().stream()
-            .map(entry -> entry.getKey().id + " = " + entry.getValue()
-                + (entry.getValue().endsWith("%") ? " (" + bytes(entry.getKey()) + " bytes)" : ""))
-            .collect(joining("\n"));
+        return Arrays.stream(Key.values()).map(key -> key.id + " = " + text(key) + (text(key).isEmpty() ? "(" : " (")
+            + values.get(key).source.name().toLowerCase(Locale.ROOT)
+            + (text(key).endsWith("%") ? ", " + bytes(key) + " bytes" : "") + ")").collect(joining("\n"));
     }
 
     /** The registry as a table in Markdown. */
@@ -214,93 +278,47 @@ public final class EngineConfig {
             .collect(joining("\n", "| key | type | default | range | meaning |\n| --- | --- | --- | --- | --- |\n", "\n"));
     }
 
-    private String value(Key key) {
-        return values.get(key);
+    private String text(Key key) {
+        return values.get(key).text;
     }
 
-    private static void check(Key key, String value) {
+    private void check(Key key) {
         switch (key.type) {
             case WORD -> {
-                if (!List.of(key.range.split("\\|")).contains(value)) {
-                    throw invalid(key, value, "use " + key.range);
+                if (!List.of(key.range.split("\\|")).contains(text(key))) {
+                    throw invalid(key, text(key), "use a value in the range");
                 }
             }
-            case BYTES -> checkRange(key, value, parseBytes(key, value));
-            case DURATION -> checkRange(key, value, parseMillis(key, value));
-            case COUNT -> checkRange(key, value, parseNumber(key, value, value));
+            case BYTES -> checkRange(key, bytes(key));
+            case DURATION -> checkRange(key, ConfigValues.millis(key, text(key)));
+            case COUNT -> checkRange(key, ConfigValues.count(key, text(key)));
             case LIST -> { }
         }
     }
 
-    private static void checkRange(Key key, String value, long number) {
+    private void checkRange(Key key, long number) {
         if (number < key.least || number > key.most) {
-            throw invalid(key, value, "use " + key.range);
+            throw invalid(key, text(key), "use a value in the range");
         }
     }
 
-    private static long parseBytes(Key key, String value) {
-        String upper = value.toUpperCase(Locale.ROOT);
-        if (upper.endsWith("%")) {
-            long percent = parseNumber(key, value, upper.substring(0, upper.length() - 1));
-            if (percent > 100) {
-                throw invalid(key, value, "use at most 100%");
-            }
-            return machineMemoryBytes() / 100 * percent;
-        }
-        String[] units = {"TB", "GB", "MB", "KB", "B", ""};
-        long[] sizes = {1L << 40, 1L << 30, 1L << 20, 1L << 10, 1, 1};
-        return parseWithUnit(key, value, upper, units, sizes);
-    }
-
-    private static long parseMillis(Key key, String value) {
-        return parseWithUnit(key, value, value.toLowerCase(Locale.ROOT),
-            new String[] {"ms", "s", "m", "h"}, new long[] {1, 1_000, 60_000, 3_600_000});
-    }
-
-    private static long parseWithUnit(Key key, String value, String folded, String[] units, long[] sizes) {
-        for (int i = 0; i < units.length; i++) {
-            if (folded.endsWith(units[i])) {
-                long number = parseNumber(key, value, folded.substring(0, folded.length() - units[i].length()));
-                try {
-                    return Math.multiplyExact(number, sizes[i]);
-                } catch (ArithmeticException e) {
-                    throw invalid(key, value, "use " + key.range);
-                }
-            }
-        }
-        throw invalid(key, value, "add a unit: " + String.join(", ", units));
-    }
-
-    private static long parseNumber(Key key, String value, String digits) {
-        try {
-            long number = Long.parseLong(digits.trim());
-            if (number >= 0) {
-                return number;
-            }
-        } catch (NumberFormatException e) {
-            throw invalid(key, value, "use " + key.range);
-        }
-        throw invalid(key, value, "use " + key.range);
-    }
-
-    /** Of the control group where it has a limit, else of the machine: the JVM knows both. */
-    private static long machineMemoryBytes() {
-        return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
-            .getTotalMemorySize();
-    }
-
-    private static Key keyOf(String id) {
+    private static Key keyOf(String id, Source source) {
         return Arrays.stream(Key.values()).filter(key -> key.id.equals(id)).findFirst()
-            .orElseThrow(() -> unknown(id, nearest(id.toUpperCase(Locale.ROOT).replace('.', '_')).id));
+            .orElseThrow(() -> unknown(id, source, nearest(id.toUpperCase(Locale.ROOT).replace('.', '_')).id));
     }
 
     private static Optional<Key> keyOfVariable(String variable) {
         Key nearest = nearest(variable);
         int distance = distance(variable, nearest.variable());
-        if (distance > 0 && distance <= TYPO_DISTANCE) {
-            throw unknown(variable, nearest.variable());
+        if (distance == 0) {
+            return Optional.of(nearest);
         }
-        return distance == 0 ? Optional.of(nearest) : Optional.empty();
+        boolean others = OTHER_VARIABLES.contains(variable)
+            || (SERVICE_VARIABLE.matcher(variable).matches() && distance > TYPO_DISTANCE);
+        if (!others) {
+            throw unknown(variable, Source.ENVIRONMENT, nearest.variable());
+        }
+        return Optional.empty();
     }
 
     private static Key nearest(String variable) {
@@ -324,25 +342,15 @@ public final class EngineConfig {
         return row[b.length()];
     }
 
-    private static String render(Type type, long value) {
-        List<String> units = new ArrayList<>(type == Type.BYTES ? List.of("B", "KB", "MB", "GB", "TB") : List.of("ms"));
-        if (type == Type.COUNT) {
-            return Long.toString(value);
-        }
-        while (units.size() > 1 && value >= 1024 && value % 1024 == 0) {
-            value /= 1024;
-            units.remove(0);
-        }
-        return value + units.get(0);
+    static CoralException invalid(Key key, String value, String fix) {
+        return new CoralException(ErrorCode.INVALID_ARGUMENT,
+            "invalid configuration: key=" + key.id + ", value=" + value + ", type=" + key.type.label + ", range="
+                + key.range + "; " + fix);
     }
 
-    private static CoralException invalid(Key key, String value, String fix) {
+    private static CoralException unknown(String id, Source source, String nearest) {
         return new CoralException(ErrorCode.INVALID_ARGUMENT,
-            "invalid configuration: key=" + key.id + ", value=" + value + ", type=" + key.type.label + "; " + fix);
-    }
-
-    private static CoralException unknown(String id, String nearest) {
-        return new CoralException(ErrorCode.INVALID_ARGUMENT,
-            "unknown configuration key: key=" + id + "; did you mean " + nearest + "?");
+            "unknown configuration key: key=" + id + ", source=" + source.name().toLowerCase(Locale.ROOT)
+                + "; did you mean " + nearest + "?");
     }
 }

@@ -2,19 +2,24 @@ package com.inaccel.coral.engine;
 
 import static com.inaccel.coral.engine.Vectors.failure;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
 
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.EngineConfig.Key;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EngineConfigTest {
     @ParameterizedTest
@@ -47,7 +52,7 @@ class EngineConfigTest {
     void shouldRefuseWhatIsOutsideTheRange(String key, String value) {
         CoralException refusal = failure(() -> EngineConfig.of(Map.of(key, value)));
         assertThat(refusal.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT);
-        assertThat(refusal.getMessage()).contains("key=" + key, "value=" + value);
+        assertThat(refusal.getMessage()).contains("key=" + key, "value=" + value, "range=");
     }
 
     @Test
@@ -57,27 +62,55 @@ class EngineConfigTest {
     }
 
     @Test
-    void shouldPreferPropertiesToTheEnvironment() {
+    void shouldMergeFileEnvironmentPropertiesAndFlagsAndTellTheSourceOfEach(@TempDir Path directory) throws IOException {
+        Path file = Files.writeString(directory.resolve("coral.properties"), """
+            coral.queue.limit = 1
+            coral.memory.limit = 1GB
+            coral.memory.segments = 11
+            coral.memory.pool.idle = 11s
+            """);
+        Map<String, String> environment = Map.of("CORAL_MEMORY_LIMIT", "2GB", "CORAL_MEMORY_SEGMENTS", "22",
+            "CORAL_MEMORY_POOL_IDLE", "22s");
         Properties properties = new Properties();
-        properties.setProperty("coral.queue.limit", "7");
-        EngineConfig config = EngineConfig.fromEnvironment(
-            Map.of("CORAL_QUEUE_LIMIT", "5", "CORAL_MEMORY_LIMIT", "1GB"), properties);
-        assertThat(config.count(Key.QUEUE_LIMIT)).isEqualTo(7);
-        assertThat(config.bytes(Key.MEMORY_LIMIT)).isEqualTo(1L << 30);
+        properties.setProperty("coral.memory.segments", "33");
+        properties.setProperty("coral.memory.pool.idle", "33s");
+        EngineConfig config = EngineConfig.load(
+            Optional.of(file), environment, properties, Map.of(Key.MEMORY_POOL_IDLE, "44s"));
+        assertThat(config.count(Key.QUEUE_LIMIT)).isEqualTo(1);
+        assertThat(config.bytes(Key.MEMORY_LIMIT)).isEqualTo(2L << 30);
+        assertThat(config.count(Key.MEMORY_SEGMENTS)).isEqualTo(33);
+        assertThat(config.duration(Key.MEMORY_POOL_IDLE)).isEqualTo(Duration.ofSeconds(44));
+        assertThat(config.describe().lines()).contains("coral.queue.limit = 1 (file)",
+            "coral.memory.limit = 2GB (environment)", "coral.memory.segments = 33 (property)",
+            "coral.memory.pool.idle = 44s (flag)", "coral.devices = auto (default)", "coral.emulate = (default)")
+            .anyMatch(line -> line.matches("coral\\.memory\\.pool = 25% \\(default, [0-9]+ bytes\\)"));
     }
 
-    @Test
-    void shouldIgnoreVariablesThatOnlyShareThePrefix() {
-        assertThatCode(() -> EngineConfig.fromEnvironment(Map.of("CORAL_SERVICE_HOST", "10.0.0.1",
-            "CORAL_PORT_80_TCP", "tcp://10.0.0.1:80", "CORAL_ADDRESS", "embedded:"), new Properties()))
-            .doesNotThrowAnyException();
+    @ParameterizedTest
+    @ValueSource(strings = {"CORAL_SERVICE_HOST", "CORAL_SERVICE_PORT_HTTP", "CORAL_PORT", "CORAL_PORT_80_TCP",
+        "CORAL_METRICS_SERVICE_HOST", "CORAL_UI_PORT_443_TCP_ADDR", "CORAL_ADDRESS", "CORAL_INSTALL", "CORALS"})
+    void shouldIgnoreVariablesOfServicesAndOfClients(String variable) {
+        assertThat(environment(Map.of(variable, "tcp://10.0.0.1:80")).describe())
+            .isEqualTo(EngineConfig.defaults().describe());
     }
 
     @Test
     void shouldRefuseMisspeltVariables() {
-        CoralException refusal =
-            failure(() -> EngineConfig.fromEnvironment(Map.of("CORAL_MEMORY_LIMTI", "1GB"), new Properties()));
-        assertThat(refusal.getMessage()).contains("CORAL_MEMORY_LIMTI", "CORAL_MEMORY_LIMIT");
+        CoralException refusal = failure(() -> environment(Map.of("CORAL_MEMORY_LIMTI", "1GB")));
+        assertThat(refusal.getMessage())
+            .contains("key=CORAL_MEMORY_LIMTI", "source=environment", "did you mean CORAL_MEMORY_LIMIT?");
+        assertThat(failure(() -> environment(Map.of("CORAL_COLOUR", "red"))).getMessage()).contains("CORAL_COLOUR");
+    }
+
+    @Test
+    void shouldTellWhichFileCannotBeRead(@TempDir Path directory) {
+        Path missing = directory.resolve("missing");
+        assertThat(failure(() -> EngineConfig.load(Optional.of(missing), Map.of(), new Properties(), Map.of()))
+            .getMessage()).contains("file=" + missing);
+    }
+
+    private static EngineConfig environment(Map<String, String> variables) {
+        return EngineConfig.load(Optional.empty(), variables, new Properties(), Map.of());
     }
 
     @ParameterizedTest
@@ -85,6 +118,7 @@ class EngineConfigTest {
     void shouldDocumentAndDescribeEveryKey(Key key) {
         assertThat(EngineConfig.markdown()).contains("| `" + key.id() + "` |", key.description());
         assertThat(EngineConfig.defaults().describe()).contains(key.id() + " = " + key.byDefault());
+        assertThat(key.flag()).isEqualTo(key.id().replace("coral.", "--").replace('.', '-'));
         assertThat(key.variable()).isEqualTo(key.id().toUpperCase(Locale.ROOT).replace('.', '_'));
     }
 }

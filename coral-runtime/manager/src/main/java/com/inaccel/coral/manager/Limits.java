@@ -1,5 +1,7 @@
 package com.inaccel.coral.manager;
 
+import com.inaccel.coral.engine.EngineConfig;
+import com.inaccel.coral.engine.EngineConfig.Key;
 import java.time.Duration;
 
 /**
@@ -12,7 +14,12 @@ import java.time.Duration;
  * @param drainTimeout how long closing waits for outstanding requests
  */
 public record Limits(int connections, int requestsPerConnection, Duration handshakeTimeout, Duration drainTimeout) {
+    public static Limits of(EngineConfig config) {
+        return new Limits(config.count(Key.CLIENTS_CONNECTIONS), config.count(Key.CLIENTS_REQUESTS),
+            config.duration(Key.CLIENTS_HANDSHAKE), config.duration(Key.CLIENTS_DRAIN));
+    }
+
     public static Limits defaults() {
-        return new Limits(1_024, 1_024, Duration.ofSeconds(10), Duration.ofSeconds(10));
+        return of(EngineConfig.defaults());
     }
 }

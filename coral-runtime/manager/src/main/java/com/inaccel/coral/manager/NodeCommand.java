@@ -1,20 +1,12 @@
 package com.inaccel.coral.manager;
 
-import com.inaccel.coral.CoralException;
 import com.inaccel.coral.DeviceInfo;
-import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.Allocation;
 import com.inaccel.coral.engine.Engine;
 import com.inaccel.coral.engine.EngineConfig;
-import java.io.BufferedReader;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import java.util.Properties;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine;
@@ -23,18 +15,12 @@ import picocli.CommandLine;
 @CommandLine.Command(name = "node", description = "Serves this machine's devices to its processes.",
     mixinStandardHelpOptions = true, sortOptions = false)
 final class NodeCommand implements Callable<Integer> {
-    private static final String KEY_PREFIX = "coral.";
-
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
     @CommandLine.Option(names = "--root", paramLabel = "DIR", required = true,
         description = "Directory for the socket, " + Manager.SOCKET_NAME + ".")
     private Path root;
-
-    @CommandLine.Option(names = "--config", paramLabel = "FILE",
-        description = "Properties file with coral.* keys; environment and flags come before it.")
-    private Path file;
 
     @CommandLine.Option(names = "--allocation", paramLabel = "NAME[,share=N][,quota=SIZE]",
         description = "An allocation with a socket of its own, DIR/allocations/NAME/" + Manager.SOCKET_NAME
@@ -44,22 +30,14 @@ final class NodeCommand implements Callable<Integer> {
     private final CountDownLatch stop = new CountDownLatch(1);
     private final CountDownLatch stopped = new CountDownLatch(1);
 
-    /** With one flag for each key of the engine's registry: {@code --memory-limit} for {@code coral.memory.limit}. */
+    /** With one flag for each key of the registry: {@code --memory-limit} for {@code coral.memory.limit}. */
     static CommandLine commandLine() {
-        CommandLine command = new CommandLine(new NodeCommand());
-        for (EngineConfig.Key key : EngineConfig.Key.values()) {
-            command.getCommandSpec().addOption(CommandLine.Model.OptionSpec.builder(flag(key))
-                .type(String.class)
-                .paramLabel(key.type().name())
-                .description(key.description() + (key.byDefault().isEmpty() ? "." : ". Default: " + key.byDefault() + "."))
-                .build());
-        }
-        return command;
+        return ConfigFlags.addTo(new CommandLine(new NodeCommand()), List.of(EngineConfig.Key.values()));
     }
 
     @Override
     public Integer call() throws InterruptedException {
-        EngineConfig config = config();
+        EngineConfig config = ConfigFlags.load(spec);
         PrintWriter out = spec.commandLine().getOut();
         // The JVM halts when its hooks have ended, so the hook waits for this thread to have closed everything.
         Runtime.getRuntime().addShutdownHook(new Thread(this::stopAndWait, "coral-shutdown"));
@@ -75,7 +53,7 @@ final class NodeCommand implements Callable<Integer> {
         out.println(config.describe());
         try (Engine engine = Engine.start(config);
                 Manager manager = Manager.start(engine, root,
-                    new Allocation("node", engine.stats().limitBytes(), 1), Limits.defaults())) {
+                    new Allocation("node", engine.stats().limitBytes(), 1), Limits.of(config))) {
             for (DeviceInfo device : engine.devices()) {
                 out.println("device " + device.id() + ": vendor=" + device.vendor() + ", platform=" + device.platform()
                     + ", memoryBytes=" + device.memoryBytes() + ", computeUnits=" + device.computeUnits()
@@ -114,42 +92,5 @@ final class NodeCommand implements Callable<Integer> {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    /** File, then environment, then system properties, then flags: the later wins. */
-    private EngineConfig config() {
-        EngineConfig.fromEnvironment(); // refuses misspelt variables, which nothing below looks for
-        Map<String, String> values = new TreeMap<>();
-        if (file != null) {
-            Properties properties = load(file);
-            properties.stringPropertyNames().forEach(name -> values.put(name, properties.getProperty(name)));
-        }
-        for (EngineConfig.Key key : EngineConfig.Key.values()) {
-            putIfGiven(values, key, System.getenv(key.variable()));
-            putIfGiven(values, key, System.getProperty(key.id()));
-            putIfGiven(values, key, spec.findOption(flag(key)).getValue());
-        }
-        return EngineConfig.of(values);
-    }
-
-    private static void putIfGiven(Map<String, String> values, EngineConfig.Key key, String value) {
-        if (value != null) {
-            values.put(key.id(), value);
-        }
-    }
-
-    private static Properties load(Path file) {
-        Properties properties = new Properties();
-        try (BufferedReader reader = Files.newBufferedReader(file)) {
-            properties.load(reader);
-        } catch (IOException | IllegalArgumentException e) {
-            throw new CoralException(ErrorCode.INVALID_ARGUMENT,
-                "cannot read configuration: file=" + file + ", cause=" + e + "; pass a properties file", e);
-        }
-        return properties;
-    }
-
-    private static String flag(EngineConfig.Key key) {
-        return "--" + key.id().substring(KEY_PREFIX.length()).replace('.', '-');
     }
 }

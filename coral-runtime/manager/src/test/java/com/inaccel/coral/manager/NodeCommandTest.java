@@ -47,7 +47,8 @@ class NodeCommandTest {
         Process node = start("--config", file.toString(), "--memory-limit", "64MB");
         BufferedReader output = node.inputReader();
         List<String> printed = readUntilListening(output);
-        assertThat(printed).contains("coral.devices = host", "coral.memory.limit = 64MB", "coral.queue.limit = 77",
+        assertThat(printed).contains("coral.devices = host (file)", "coral.memory.limit = 64MB (flag)",
+            "coral.queue.limit = 77 (file)", "coral.clients.connections = 1024 (default)",
             "listening on " + address());
         assertThat(printed).anyMatch(line -> line.startsWith("device ") && line.contains("memoryBytes="));
         compute();
@@ -126,6 +127,16 @@ class NodeCommandTest {
             .contains("did you mean coral.memory.limit?")
             .contains("'--memory-limitt'", "Possible solutions: --memory-limit");
         assertThat(root.resolve(Manager.SOCKET_NAME)).doesNotExist();
+    }
+
+    @Test
+    void shouldPrintTheConfigurationWithoutStarting() {
+        StringWriter out = new StringWriter();
+        CommandLine command = Main.commandLine();
+        command.setOut(new PrintWriter(out, true));
+        assertThat(command.execute("config", "--clients-drain", "3s")).isEqualTo(CommandLine.ExitCode.OK);
+        assertThat(command.execute("config", "--markdown")).isEqualTo(CommandLine.ExitCode.OK);
+        assertThat(out.toString()).contains("coral.clients.drain = 3s (flag)", "| `coral.clients.drain` | duration |");
     }
 
     private String address() {
