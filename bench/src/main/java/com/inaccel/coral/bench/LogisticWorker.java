@@ -81,10 +81,10 @@ final class LogisticWorker extends SparkWorker {
             ? coral.lastFit() : Optional.empty();
     }
 
-    /** Each of Coral's jobs but the first, which ships, is one pass that evaluates. */
+    /** Each of Coral's passes over what it shipped evaluates. */
     @Override
     Map<String, Object> details(JobCounter counted) {
-        return Map.of("evaluations", settings.coral() ? counted.jobs() - 1 : counted.evaluations());
+        return Map.of("evaluations", report().map(FitReport::passes).orElseGet(counted::evaluations));
     }
 
     @Override

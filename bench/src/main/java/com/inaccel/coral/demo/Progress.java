@@ -12,7 +12,8 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerJobEnd;
 
 /**
- * Shows on standard error how far a fit is, by the Spark jobs that it has ended: about one an iteration.
+ * Shows on standard error how far a fit is, by the Spark jobs that it has ended: of MLlib's about one an
+ * iteration, of Coral's only a few.
  *
  * <p>A bar where standard error is a terminal; where it is not, one line a fit, so that log files stay readable.
  */

@@ -37,8 +37,8 @@ class LogisticBenchTest {
             assertThat(details.required("reportedObjective").asDouble())
                 .as("as the benchmark computes it").isCloseTo(coral, within(1e-4 * coral));
             assertThat(details.required("evaluations").asInt())
-                .isGreaterThanOrEqualTo(contestant.required("iterations").get(0).asInt())
-                .isLessThan(details.required("sparkJobs").asInt());
+                .isGreaterThanOrEqualTo(contestant.required("iterations").get(0).asInt());
+            assertThat(details.required("sparkJobs").asInt()).isGreaterThan(1);
         }
         JsonNode equal = figures.required("toEqualObjective");
         assertThat(equal.findValuesAsText("name")).containsExactly("coral", "mllib");

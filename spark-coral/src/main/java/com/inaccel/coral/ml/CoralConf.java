@@ -21,9 +21,10 @@ import scala.collection.JavaConverters;
  * @param address where executors find Coral; empty: {@link Coral#defaultAddress()} of each executor
  * @param precision how features are stored and how fast they travel
  * @param requestTimeout after which one request, and with it its task, fails
+ * @param passes whether passes that need no Spark job of their own take one all the same
  * @param linger how long what was shipped of a cached dataset waits for its next fit; zero: not at all
  */
-public record CoralConf(String address, Precision precision, Duration requestTimeout, Duration linger)
+public record CoralConf(String address, Precision precision, Duration requestTimeout, Passes passes, Duration linger)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -35,6 +36,13 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         SINGLE
     }
 
+    /** How a fit goes over what was shipped. */
+    public enum Passes {
+        /** By one job that stays while the fit goes on, where Spark runs in the driver's process; else by a job each. */
+        AUTO,
+        JOBS
+    }
+
     /** One key of the registry. */
     public enum Key {
         ADDRESS("spark.coral.address", "string", "CORAL_ADDRESS, else the node's socket, else embedded:",
@@ -43,6 +51,9 @@ public record CoralConf(String address, Precision precision, Duration requestTim
             "width of the features in shared memory; auto is double where the device has a double compute unit"),
         REQUEST_TIMEOUT("spark.coral.request.timeout", "time", "600s",
             "longest time one request may wait and run before its task fails; 1s or more"),
+        PASSES("spark.coral.passes", "auto | jobs", "auto",
+            "how a fit goes over its data: jobs is a Spark job for each pass; auto the same on a cluster, but where Spark runs "
+                + "locally one job whose tasks stay and do pass after pass, which is faster"),
         SHIPMENT_LINGER("spark.coral.shipment.linger", "time", "60s",
             "longest time that what was shipped of a cached dataset, for fit(dataset, paramMap), waits for the next such "
                 + "fit; it goes earlier if the dataset is unpersisted; 0s: it goes with each fit");
@@ -79,8 +90,9 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         conf.keySet().stream().filter(key -> key.startsWith(PREFIX)).forEach(CoralConf::requireKnown);
         return new CoralConf(
             conf.getOrDefault(Key.ADDRESS.key, "").trim(),
-            precision(conf.getOrDefault(Key.PRECISION.key, Key.PRECISION.byDefault)),
+            choice(conf, Key.PRECISION, Precision.class),
             timeout(conf.getOrDefault(Key.REQUEST_TIMEOUT.key, Key.REQUEST_TIMEOUT.byDefault)),
+            choice(conf, Key.PASSES, Passes.class),
             linger(conf.getOrDefault(Key.SHIPMENT_LINGER.key, Key.SHIPMENT_LINGER.byDefault)));
     }
 
@@ -105,12 +117,13 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         }
     }
 
-    private static Precision precision(String value) {
+    private static <E extends Enum<E>> E choice(Map<String, String> conf, Key key, Class<E> choices) {
+        String value = conf.getOrDefault(key.key, key.byDefault);
         try {
-            return Precision.valueOf(value.trim().toUpperCase(Locale.ROOT));
+            return Enum.valueOf(choices, value.trim().toUpperCase(Locale.ROOT));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
-                "unknown precision: " + Key.PRECISION.key + "=" + value + "; use auto, double or single", e);
+                "unknown value: " + key.key + "=" + value + "; use one of " + key.type.replace(" |", ","), e);
         }
     }
 

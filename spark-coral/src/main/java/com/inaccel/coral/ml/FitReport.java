@@ -19,6 +19,7 @@ import java.util.Set;
  * @param bytesShipped bytes of shared memory that the data took
  * @param partitionsShipped shipments, more than {@code partitions} when an executor or its manager was lost
  * @param sparkJobs Spark jobs that the fit ran
+ * @param passes times that the fit went over the shipped data, or some of it
  * @param shipNanos wall time until all data was shipped, reading them included
  * @param initNanos wall time of the initialization, 0 where there is none
  * @param iterateNanos wall time of the iterations
@@ -29,16 +30,16 @@ import java.util.Set;
  */
 public record FitReport(
         long rows, int features, int partitions, Precision precision, String address, Set<String> devices,
-        long bytesShipped, long partitionsShipped, int sparkJobs, long shipNanos, long initNanos, long iterateNanos,
-        long shipTaskNanos, long queueNanos, long transferNanos, long runNanos) {
+        long bytesShipped, long partitionsShipped, int sparkJobs, int passes, long shipNanos, long initNanos,
+        long iterateNanos, long shipTaskNanos, long queueNanos, long transferNanos, long runNanos) {
 
     public static FitReport of(ShippedData data, long initNanos, long iterateNanos) {
         List<ShippedPartition.Info> partitions = data.partitions();
         RunStats stats = data.stats();
         ShippedPartition.Info first = partitions.get(0);
         return new FitReport(data.rows(), data.features(), partitions.size(), first.precision(), first.address(),
-            stats.devices(), data.bytesShipped(), data.partitionsShipped(), data.jobs(), data.shipNanos(), initNanos,
-            iterateNanos, partitions.stream().mapToLong(ShippedPartition.Info::shipNanos).sum(),
+            stats.devices(), data.bytesShipped(), data.partitionsShipped(), data.jobs(), data.passes(), data.shipNanos(),
+            initNanos, iterateNanos, partitions.stream().mapToLong(ShippedPartition.Info::shipNanos).sum(),
             stats.queueNanos(), stats.transferNanos(), stats.runNanos());
     }
 }

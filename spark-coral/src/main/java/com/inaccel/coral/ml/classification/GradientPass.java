@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Losses and gradients of any number of models by one pass over the data, which is one Spark job. */
+/** Losses and gradients of any number of models by one pass over the data. */
 final class GradientPass implements AutoCloseable {
     private final ShippedData data;
     private final Sent<double[]> center;

@@ -42,7 +42,7 @@ import scala.collection.Seq;
  * and predicts in plain Spark.
  *
  * <p>The data is read once, written into shared memory, and stays there until the fit ends; the feature summary is taken
- * meanwhile. Each evaluation of the loss is one Spark job that sends coefficients and brings back a gradient. {@code
+ * meanwhile. Each evaluation of the loss is one pass over it that sends coefficients and brings back a gradient. {@code
  * maxBlockSizeInMB} and {@code aggregationDepth} tune MLlib's own implementation and have no effect here. What is configured
  * by {@code spark.coral.*} is in {@link CoralConf}.
  */

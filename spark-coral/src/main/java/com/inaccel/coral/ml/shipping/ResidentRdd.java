@@ -65,14 +65,18 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
 
     @Override
     public Iterator<Outcome<R>> compute(Partition split, TaskContext context) {
-        Option<BlockResult> block =
-            SparkEnv.get().blockManager().getLocalValues(new RDDBlockId(shippedId, split.index()));
+        return ask(shippedId, split.index(), owner, function).once();
+    }
+
+    /** Runs the function on a partition of what was shipped, if it is in this process; for tasks. */
+    static <R> Outcome<R> ask(int shippedId, int index, ScratchOwner owner, PartitionFunction<R> function) {
+        Option<BlockResult> block = SparkEnv.get().blockManager().getLocalValues(new RDDBlockId(shippedId, index));
         if (block.isEmpty()) {
-            return Outcome.<R>absent().once();
+            return Outcome.absent();
         }
         Iterator<?> elements = block.get().data();
         ShippedPartition partition = (ShippedPartition) elements.next();
         elements.hasNext(); // reaching the end gives the block's read lock back
-        return (partition.isHere() ? Outcome.of(function, partition, owner, split.index()) : Outcome.<R>absent()).once();
+        return partition.isHere() ? Outcome.of(function, partition, owner, index) : Outcome.absent();
     }
 }

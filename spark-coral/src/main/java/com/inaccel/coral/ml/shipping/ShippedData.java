@@ -23,9 +23,10 @@ import scala.runtime.BoxedUnit;
 /**
  * A dataset's features in the executors' shared memory, shipped once for any number of passes; the driver's end.
  *
- * <p>Each pass is one Spark job. Results come back by partition index and are combined in that order, so a fit does not
- * depend on which task ends first. A partition that is lost with its executor is read and shipped again by the first
- * pass that misses it. Whoever ships closes. Used by one thread at a time: fits that share a shipment have one each.
+ * <p>Each pass is one Spark job, or where all of it is in this process, a turn of one that stays ({@link DirectPasses}).
+ * Results come back by partition index and are combined in that order, so a fit does not depend on which task ends first. A
+ * partition that is lost with its executor is read and shipped again by the first pass that misses it. Whoever ships
+ * closes. Used by one thread at a time: fits that share a shipment have one each.
  */
 public final class ShippedData implements AutoCloseable {
     /** Partial sums up to this many bytes in all go straight to the driver, larger ones through one shuffle. */
@@ -36,9 +37,11 @@ public final class ShippedData implements AutoCloseable {
     private final ShippedRdd shipped;
     private final long owner;
     private final Runnable release;
+    private final DirectPasses direct;
     private final RunStats stats = new RunStats();
     private final long shipNanos;
-    private int jobs;
+    private int jobs; // without those of direct passes
+    private int passes;
     private boolean closed;
 
     /**
@@ -52,6 +55,7 @@ public final class ShippedData implements AutoCloseable {
         this.shipped = shared.rdd();
         this.owner = shared.enter();
         this.release = release;
+        this.direct = new DirectPasses(shipped, shipped.passes());
         this.jobs = shippedNow ? 1 : 0;
         this.shipNanos = System.nanoTime() - startNanos;
     }
@@ -94,26 +98,38 @@ public final class ShippedData implements AutoCloseable {
 
     /** Runs on the partitions named; results in the order in which they are named. */
     public <R> List<R> run(PartitionFunction<R> function, int[] indices) {
+        passes++;
+        return outcomes(function, indices).stream().map(this::account).toList();
+    }
+
+    private <R> List<Outcome<R>> outcomes(PartitionFunction<R> function, int[] indices) {
         List<Outcome<R>> outcomes = new ArrayList<>(Collections.nCopies(indices.length, Outcome.absent()));
         ScratchOwner sent = shared.owner(owner);
-        collect(new ResidentRdd<>(spark, shipped, sent, function), indices, outcomes);
+        if (!direct.run(function, sent, indices, outcomes)) {
+            collect(new ResidentRdd<>(spark, shipped, sent, function), indices, outcomes);
+        }
         collect(new RequestRdd<>(shipped, sent, function), indices, outcomes);
-        return outcomes.stream().map(this::account).toList();
+        return outcomes;
     }
 
     /** The sum over partitions, added in partition order (from so many bytes on, in groups of neighbours first). */
     public double[] sum(PartitionFunction<double[]> function, int length) {
+        passes++;
         int count = shipped.getNumPartitions();
-        List<double[]> partials = (long) count * length * Double.BYTES <= DIRECT_BYTES
-            ? run(function) : groupSums(function, count);
+        List<Outcome<double[]>> partials = (long) count * length * Double.BYTES <= DIRECT_BYTES
+            ? outcomes(function, IntStream.range(0, count).toArray()) : groupSums(function, count);
         double[] sum = new double[length];
-        partials.forEach(partial -> add(partial, sum));
+        partials.forEach(partial -> add(account(partial), sum));
         return sum;
     }
 
-    private List<double[]> groupSums(PartitionFunction<double[]> function, int count) {
+    private List<Outcome<double[]>> groupSums(PartitionFunction<double[]> function, int count) {
         int groupSize = (int) Math.ceil(Math.sqrt(count));
         int groups = (count + groupSize - 1) / groupSize;
+        if (direct.isPossible()) {
+            return IntStream.range(0, groups).mapToObj(group -> sumInOrder(outcomes(function,
+                IntStream.range(group * groupSize, Math.min(count, (group + 1) * groupSize)).toArray()))).toList();
+        }
         jobs++;
         List<Tuple2<Integer, Outcome<double[]>>> sums =
             new JavaRDD<>(new RequestRdd<>(shipped, shared.owner(owner), function), ClassTag$.MODULE$.apply(Outcome.class))
@@ -121,20 +137,24 @@ public final class ShippedData implements AutoCloseable {
                     List.of(new Tuple2<>(index, outcomes.next())).iterator(), true)
                 .mapToPair(indexed -> new Tuple2<>(indexed._1 / groupSize, indexed))
                 .groupByKey(groups)
-                .mapValues(ShippedData::sumInOrder)
+                .mapValues(ShippedData::sumIndexed)
                 .collect();
-        return sums.stream().sorted((a, b) -> a._1.compareTo(b._1)).map(group -> account(group._2)).toList();
+        return sums.stream().sorted((a, b) -> a._1.compareTo(b._1)).map(Tuple2::_2).toList();
     }
 
-    private static Outcome<double[]> sumInOrder(Iterable<Tuple2<Integer, Outcome<double[]>>> indexed) {
+    private static Outcome<double[]> sumIndexed(Iterable<Tuple2<Integer, Outcome<double[]>>> indexed) {
         List<Tuple2<Integer, Outcome<double[]>>> ordered = new ArrayList<>();
         indexed.forEach(ordered::add);
         ordered.sort((a, b) -> a._1.compareTo(b._1));
-        double[] sum = new double[ordered.get(0)._2.value().length];
+        return sumInOrder(ordered.stream().map(Tuple2::_2).toList());
+    }
+
+    private static Outcome<double[]> sumInOrder(List<Outcome<double[]>> partials) {
+        double[] sum = new double[partials.get(0).value().length];
         RunStats stats = new RunStats();
-        for (Tuple2<Integer, Outcome<double[]>> element : ordered) {
-            add(element._2.value(), sum);
-            stats.add(element._2.stats());
+        for (Outcome<double[]> partial : partials) {
+            add(partial.value(), sum);
+            stats.add(partial.stats());
         }
         return new Outcome<>(sum, stats);
     }
@@ -196,7 +216,12 @@ public final class ShippedData implements AutoCloseable {
 
     /** Spark jobs that this user has run so far. */
     public int jobs() {
-        return jobs;
+        return jobs + direct.jobs();
+    }
+
+    /** Passes over the data, by jobs or without, that this user has made so far. */
+    public int passes() {
+        return passes;
     }
 
     /** Wall time until everything was shipped for the first time, reading it included; or of waiting until another did. */
@@ -209,6 +234,7 @@ public final class ShippedData implements AutoCloseable {
     public void close() {
         if (!closed) {
             closed = true;
+            direct.close();
             shared.leave(owner);
             release.run();
         }

@@ -41,6 +41,10 @@ final class ShippedRdd extends RDD<ShippedPartition> {
         this.bytesShipped = context().longAccumulator("coral.bytesShipped");
     }
 
+    CoralConf.Passes passes() {
+        return conf.passes();
+    }
+
     LongAccumulator partitionsShipped() {
         return partitionsShipped;
     }

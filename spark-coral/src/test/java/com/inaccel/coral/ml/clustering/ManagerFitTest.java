@@ -60,6 +60,7 @@ class ManagerFitTest {
     @AfterEach
     void stop() {
         spark().conf().unset("spark.coral.address");
+        spark().conf().unset("spark.coral.passes");
         Inside.sharedMemoryInUse();
         manager.close();
         engine.close();
@@ -72,12 +73,16 @@ class ManagerFitTest {
     }
 
     @Test
-    void shouldGiveTheSameBitsThroughTheSocketAndEmbedded() {
+    void shouldGiveTheSameBitsThroughTheSocketAndEmbeddedByJobsAndWithout() {
         Dataset<Row> data = vectors(blobs(2000, 6, 5, 1), 4);
         KMeans kMeans = kMeans();
         Vector[] socket = kMeans.fit(data).clusterCenters();
         assertThat(kMeans.lastFit().orElseThrow().address()).isEqualTo(manager.address());
+        spark().conf().set("spark.coral.passes", "jobs");
+        assertThat(kMeans().fit(data).clusterCenters()).isEqualTo(socket);
         spark().conf().set("spark.coral.address", "embedded:");
+        assertThat(kMeans().fit(data).clusterCenters()).isEqualTo(socket);
+        spark().conf().unset("spark.coral.passes");
         assertThat(kMeans().fit(data).clusterCenters()).isEqualTo(socket);
     }
 
@@ -95,6 +100,7 @@ class ManagerFitTest {
 
     @Test
     void shouldShipALostPartitionAgainAndGiveTheSameBits() {
+        spark().conf().set("spark.coral.passes", "jobs"); // the partitions are lost between jobs
         Dataset<Row> data = vectors(blobs(2000, 6, 5, 1), 4);
         KMeans undisturbed = kMeans();
         Vector[] expected = undisturbed.fit(data).clusterCenters();

@@ -55,6 +55,7 @@ class ShipmentsTest {
     @AfterEach
     void forget() {
         spark().conf().unset("spark.coral.shipment.linger");
+        spark().conf().unset("spark.coral.passes");
         spark().sparkContext().removeSparkListener(shipped);
         spark().catalog().clearCache();
         awaitNothingHeld();
@@ -121,6 +122,7 @@ class ShipmentsTest {
 
     @Test
     void shouldReportEachFitForItself() {
+        spark().conf().set("spark.coral.passes", "jobs");
         Dataset<Row> data = data().cache();
         KMeans kMeans = kMeans();
         ParamMap k = new ParamMap().put(kMeans.k(), 3);
