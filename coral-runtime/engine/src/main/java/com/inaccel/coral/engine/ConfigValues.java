@@ -3,7 +3,11 @@ package com.inaccel.coral.engine;
 import com.inaccel.coral.engine.EngineConfig.Key;
 import com.inaccel.coral.engine.EngineConfig.Type;
 import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Reads and writes the numbers of the configuration, with their units. */
 final class ConfigValues {
@@ -11,6 +15,10 @@ final class ConfigValues {
     private static final long[] UNIT_BYTES = {1L << 40, 1L << 30, 1L << 20, 1L << 10, 1, 1};
     private static final String[] TIME_UNITS = {"ms", "s", "m", "h"};
     private static final long[] UNIT_MILLIS = {1, 1_000, 60_000, 3_600_000};
+
+    private static final Pattern ADDRESS =
+        Pattern.compile("(?:(?<host>[^\\s:\\[\\]]+)|\\[(?<ip>[0-9a-fA-F:.]+)]):(?<port>\\d{1,5})");
+    private static final int MAX_PORT = 65_535;
 
     private ConfigValues() { }
 
@@ -34,12 +42,25 @@ final class ConfigValues {
         return number(key, value, value);
     }
 
+    /** Not resolved; empty when the value is. */
+    static Optional<InetSocketAddress> address(Key key, String value) {
+        Matcher address = ADDRESS.matcher(value);
+        if (value.isEmpty()) {
+            return Optional.empty();
+        }
+        if (!address.matches() || Integer.parseInt(address.group("port")) > MAX_PORT) {
+            throw EngineConfig.invalid(key, value, "use HOST:PORT with a port from 0 (any) to " + MAX_PORT);
+        }
+        String host = address.group("ip") == null ? address.group("host") : address.group("ip");
+        return Optional.of(InetSocketAddress.createUnresolved(host, Integer.parseInt(address.group("port"))));
+    }
+
     /** With the largest unit that divides it. */
     static String render(Type type, long value) {
         return switch (type) {
             case BYTES -> render(value, BYTE_UNITS, UNIT_BYTES, new int[] {0, 1, 2, 3, 4});
             case DURATION -> render(value, TIME_UNITS, UNIT_MILLIS, new int[] {3, 2, 1, 0});
-            case COUNT, WORD, LIST -> Long.toString(value);
+            case COUNT, WORD, LIST, ADDRESS, FILE -> Long.toString(value);
         };
     }
 

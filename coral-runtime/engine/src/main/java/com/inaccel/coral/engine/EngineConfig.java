@@ -8,6 +8,7 @@ import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,7 +42,11 @@ public final class EngineConfig {
         BYTES("bytes"),
         /** {@code 30s}; ms, s, m, h. */
         DURATION("duration"),
-        COUNT("count");
+        COUNT("count"),
+        /** {@code 127.0.0.1:9440}, {@code [::1]:9440}; empty for none. */
+        ADDRESS("address"),
+        /** A file, {@code -} for standard output, empty for none. */
+        FILE("file");
 
         private final String label;
 
@@ -90,7 +95,13 @@ public final class EngineConfig {
         CLIENTS_HANDSHAKE("coral.clients.handshake", Type.DURATION, "10s", 10, 600_000,
             "How long the node manager waits for a client that has connected to say hello"),
         CLIENTS_DRAIN("coral.clients.drain", Type.DURATION, "10s", 0, 3_600_000,
-            "How long a node manager that stops waits for outstanding requests to end");
+            "How long a node manager that stops waits for outstanding requests to end"),
+        CONSOLE("coral.console", Type.ADDRESS, "", "HOST:PORT of this machine",
+            "Where the node manager serves its console and metrics; nowhere if empty"),
+        METRICS("coral.metrics", Type.ADDRESS, "", "HOST:PORT",
+            "Where the node manager serves its metrics alone, also to other machines; nowhere if empty"),
+        EVENTS("coral.events", Type.FILE, "", "FILE or -",
+            "Where the node manager appends its event log, one JSON object a line; - is standard output, nowhere if empty");
 
         private final String id;
         private final Type type;
@@ -258,6 +269,17 @@ public final class EngineConfig {
         return Duration.ofMillis(ConfigValues.millis(key, text(key)));
     }
 
+    /** Resolved; empty where the key has no value. */
+    public Optional<InetSocketAddress> address(Key key) {
+        return ConfigValues.address(key, text(key))
+            .map(address -> new InetSocketAddress(address.getHostString(), address.getPort()));
+    }
+
+    /** As it was written: a path, {@code -}, or empty. */
+    public String file(Key key) {
+        return text(key);
+    }
+
     public int count(Key key) {
         return Math.toIntExact(ConfigValues.count(key, text(key)));
     }
@@ -292,7 +314,8 @@ public final class EngineConfig {
             case BYTES -> checkRange(key, bytes(key));
             case DURATION -> checkRange(key, ConfigValues.millis(key, text(key)));
             case COUNT -> checkRange(key, ConfigValues.count(key, text(key)));
-            case LIST -> { }
+            case ADDRESS -> ConfigValues.address(key, text(key));
+            case LIST, FILE -> { }
         }
     }
 

@@ -32,6 +32,7 @@ final class AllocationServer {
     private static final Logger LOG = LoggerFactory.getLogger(AllocationServer.class);
 
     private final Engine engine;
+    private final Telemetry telemetry;
     private final Allocation allocation;
     private final Limits limits;
     private final Places places;
@@ -43,9 +44,10 @@ final class AllocationServer {
     private final Object requestEnded = new Object();
     private volatile boolean stopping;
 
-    private AllocationServer(Engine engine, Allocation allocation, Limits limits, Places places,
+    private AllocationServer(Engine engine, Telemetry telemetry, Allocation allocation, Limits limits, Places places,
             ScheduledExecutorService housekeeper, Path socket, UnixSocket listener) {
         this.engine = engine;
+        this.telemetry = telemetry;
         this.allocation = allocation;
         this.limits = limits;
         this.places = places;
@@ -61,14 +63,14 @@ final class AllocationServer {
      *
      * @param staging where the socket is made: in a directory that only the manager writes to
      */
-    static AllocationServer start(Engine engine, Allocation allocation, Limits limits, Places places,
+    static AllocationServer start(Engine engine, Telemetry telemetry, Allocation allocation, Limits limits, Places places,
             ScheduledExecutorService housekeeper, Path socket, Path staging) throws IOException {
         Files.deleteIfExists(staging);
         UnixSocket listener = UnixSocket.listen(staging, BACKLOG);
         try {
             Files.move(staging, socket, StandardCopyOption.ATOMIC_MOVE);
             AllocationServer server =
-                new AllocationServer(engine, allocation, limits, places, housekeeper, socket, listener);
+                new AllocationServer(engine, telemetry, allocation, limits, places, housekeeper, socket, listener);
             server.acceptor.start();
             return server;
         } catch (IOException | RuntimeException | Error e) {
@@ -92,6 +94,17 @@ final class AllocationServer {
 
     Limits limits() {
         return limits;
+    }
+
+    /** Tells something about a client of this allocation. */
+    void tell(Event.Kind kind, ClientConnection client, String message) {
+        telemetry.events().add(kind, Map.of(Event.Field.ALLOCATION, allocation.name(),
+            Event.Field.CLIENT, client.toString(), Event.Field.MESSAGE, message));
+    }
+
+    /** A request that did not get as far as the engine, which tells of all others. */
+    void requestRefused(CoralException reason) {
+        telemetry.requestFailed(allocation, /* accelerator= */ "", reason.code(), reason.getMessage());
     }
 
     void requireServing() {
@@ -142,6 +155,8 @@ final class AllocationServer {
         if (cut > 0) {
             LOG.warn("stopping with requests outstanding, which are cancelled: allocation={}, requests={}",
                 allocation.name(), cut);
+            telemetry.events().add(Event.Kind.MANAGER_DRAIN_CUT,
+                Map.of(Event.Field.ALLOCATION, allocation.name(), Event.Field.REQUESTS, cut));
         }
     }
 
@@ -183,9 +198,11 @@ final class AllocationServer {
         if (!places.take(allocation.name())) {
             LOG.warn("too many clients, refusing: client={}, connections={}, limit={}", connection, connections.size(),
                 limits.connections());
-            connection.refuse(new CoralException(ErrorCode.QUEUE_FULL, "too many sessions: allocation="
+            CoralException reason = new CoralException(ErrorCode.QUEUE_FULL, "too many sessions: allocation="
                 + allocation.name() + ", sessions=" + connections.size() + ", limitOfAll=" + limits.connections()
-                + "; connect again when others have ended, or share one session"));
+                + "; connect again when others have ended, or share one session");
+            tell(Event.Kind.CLIENT_REFUSED, connection, reason.getMessage());
+            connection.refuse(reason);
             return;
         }
         Thread reader = new Thread(() -> run(connection), "coral-client-reader " + connection);

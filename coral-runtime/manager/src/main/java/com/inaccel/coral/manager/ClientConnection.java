@@ -51,6 +51,8 @@ final class ClientConnection implements Runnable {
     private final AtomicInteger unanswered = new AtomicInteger();
     private volatile boolean greeted;
     private EngineSession session;
+    /** As it calls itself. */
+    private String name = "";
 
     /** Owns the channel. */
     ClientConnection(AllocationServer server, String client, FrameChannel channel) {
@@ -68,6 +70,7 @@ final class ClientConnection implements Runnable {
             }
         } catch (FrameException e) {
             LOG.warn("client breaks the protocol, disconnecting: client={}, cause={}", client, e.getMessage());
+            server.tell(Event.Kind.CLIENT_MISBEHAVED, this, e.getMessage());
         } catch (IOException e) {
             LOG.debug("connection broke: client={}, cause={}", client, e.getMessage());
         } catch (RuntimeException e) {
@@ -88,6 +91,7 @@ final class ClientConnection implements Runnable {
         if (!greeted) {
             LOG.warn("client does not say hello, disconnecting: client={}, limit={}", client,
                 server.limits().handshakeTimeout());
+            server.tell(Event.Kind.CLIENT_REFUSED, this, "said no hello in " + server.limits().handshakeTimeout());
             disconnect();
         }
     }
@@ -125,17 +129,20 @@ final class ClientConnection implements Runnable {
         if (version != FrameChannel.PROTOCOL_VERSION) {
             LOG.warn("client speaks another version: client={}, clientVersion={}, managerVersion={}", client,
                 Integer.toUnsignedString(version), FrameChannel.PROTOCOL_VERSION);
+            server.tell(Event.Kind.CLIENT_REFUSED, this, "speaks another version: client="
+                + Integer.toUnsignedString(version) + ", manager=" + FrameChannel.PROTOCOL_VERSION);
             answer(0, ManagerMessage.newBuilder().setWelcome(
                 Wire.Welcome.newBuilder().setVersion(FrameChannel.PROTOCOL_VERSION)));
             return false;
         }
-        LOG.debug("client connected: client={}, name={}", client, hello.get().getClient());
+        name = hello.get().getClient();
         return true;
     }
 
     private void serve() throws IOException {
         try {
             session = server.engine().open(server.allocation());
+            server.tell(Event.Kind.CLIENT_CONNECTED, this, name);
         } catch (CoralException e) {
             answer(0, failed(e));
             return;
@@ -150,6 +157,7 @@ final class ClientConnection implements Runnable {
         } finally {
             channel.shutdown();
             session.close();
+            server.tell(Event.Kind.CLIENT_DISCONNECTED, this, name);
         }
     }
 
@@ -177,6 +185,9 @@ final class ClientConnection implements Runnable {
                     + message.getBodyCase());
             }
         } catch (CoralException e) {
+            if (message.hasSubmit()) {
+                server.requestRefused(e);
+            }
             answer(correlation, failed(e));
         } catch (RuntimeException e) {
             LOG.error("message failed: client={}, body={}", client, message.getBodyCase(), e);

@@ -36,6 +36,7 @@ public final class Manager implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Manager.class);
 
     private final Engine engine;
+    private final Telemetry telemetry;
     private final Limits limits;
     private final FileChannel lock;
     private final AllocationDirectory directory;
@@ -46,9 +47,11 @@ public final class Manager implements AutoCloseable {
     private final Map<String, AllocationServer> servers = new TreeMap<>();
     private boolean closed;
 
-    private Manager(Engine engine, Allocation allocation, Limits limits, Path root, FileChannel lock)
+    private Manager(
+            Engine engine, Telemetry telemetry, Allocation allocation, Limits limits, Path root, FileChannel lock)
             throws IOException {
         this.engine = engine;
+        this.telemetry = telemetry;
         this.limits = limits;
         this.lock = lock;
         this.directory = new AllocationDirectory(root);
@@ -59,8 +62,8 @@ public final class Manager implements AutoCloseable {
             return thread;
         });
         housekeeper.setRemoveOnCancelPolicy(true);
-        this.node = AllocationServer.start(engine, allocation, limits, places, housekeeper, root.resolve(SOCKET_NAME),
-            root.resolve(".sock"));
+        this.node = AllocationServer.start(engine, telemetry, allocation, limits, places, housekeeper,
+            root.resolve(SOCKET_NAME), root.resolve(".sock"));
     }
 
     /**
@@ -71,19 +74,26 @@ public final class Manager implements AutoCloseable {
      * @throws CoralException INVALID_ARGUMENT when another manager serves the directory, or it cannot be used
      */
     public static Manager start(Engine engine, Path root, Allocation allocation, Limits limits) {
+        return start(engine, new Telemetry(/* destination= */ ""), root, allocation, limits);
+    }
+
+    /** @param telemetry its owner's, and must outlive the manager */
+    static Manager start(Engine engine, Telemetry telemetry, Path root, Allocation allocation, Limits limits) {
         FileChannel lock = null;
         try {
             Files.createDirectories(root,
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
             lock = lock(root);
             requireSocketOrNothing(root.resolve(SOCKET_NAME));
-            Manager manager = new Manager(engine, allocation, limits, root, lock);
+            Manager manager = new Manager(engine, telemetry, allocation, limits, root, lock);
             try {
                 manager.restore();
             } catch (IOException e) {
                 manager.close();
                 throw e;
             }
+            telemetry.metrics().observe(engine);
+            telemetry.events().add(Event.Kind.MANAGER_STARTED, Map.of(Event.Field.ADDRESS, manager.address()));
             return manager;
         } catch (IOException | CoralException e) {
             closeQuietly(lock);
@@ -174,8 +184,8 @@ public final class Manager implements AutoCloseable {
         engine.grant(allocation);
         try {
             directory.create(allocation);
-            served = AllocationServer.start(engine, allocation, limits, places, housekeeper, directory.socket(name),
-                directory.staging(name));
+            served = AllocationServer.start(engine, telemetry, allocation, limits, places, housekeeper,
+                directory.socket(name), directory.staging(name));
         } catch (IOException e) {
             engine.revoke(allocation);
             throw new CoralException(ErrorCode.INVALID_ARGUMENT, "cannot serve the allocation: allocation=" + name
@@ -185,6 +195,8 @@ public final class Manager implements AutoCloseable {
             throw e;
         }
         servers.put(name, served);
+        telemetry.events().add(Event.Kind.ALLOCATION_ADDED, Map.of(Event.Field.ALLOCATION, name,
+            Event.Field.SHARE, allocation.share(), Event.Field.QUOTA_BYTES, allocation.quotaBytes()));
         LOG.info("serving an allocation: allocation={}, address={}", allocation, served.address());
         return served.address();
     }
@@ -215,6 +227,8 @@ public final class Manager implements AutoCloseable {
         if (server != null) {
             servers.remove(name);
             engine.revoke(server.allocation());
+            telemetry.events().add(Event.Kind.ALLOCATION_REMOVED, Map.of(Event.Field.ALLOCATION, name));
+            telemetry.forget(name);
             LOG.info("released an allocation: allocation={}", name);
         }
     }
@@ -226,6 +240,7 @@ public final class Manager implements AutoCloseable {
             return;
         }
         closed = true;
+        telemetry.events().add(Event.Kind.MANAGER_STOPPING, Map.of(Event.Field.ADDRESS, address()));
         Collection<AllocationServer> all = new ArrayList<>(servers.values());
         all.add(node);
         all.forEach(AllocationServer::stopAccepting);
@@ -235,6 +250,7 @@ public final class Manager implements AutoCloseable {
         all.forEach(server -> engine.revoke(server.allocation()));
         housekeeper.shutdownNow();
         closeQuietly(lock);
+        telemetry.events().add(Event.Kind.MANAGER_STOPPED, Map.of(Event.Field.ADDRESS, address()));
     }
 
     private static void closeQuietly(FileChannel channel) {

@@ -51,9 +51,14 @@ final class NodeCommand implements Callable<Integer> {
 
     private void serve(EngineConfig config, PrintWriter out) throws InterruptedException {
         out.println(config.describe());
-        try (Engine engine = Engine.start(config);
-                Manager manager = Manager.start(engine, root,
-                    new Allocation("node", engine.stats().limitBytes(), 1), Limits.of(config))) {
+        try (Telemetry telemetry = new Telemetry(config.file(EngineConfig.Key.EVENTS));
+                Engine engine = Engine.start(config, telemetry);
+                Manager manager = Manager.start(engine, telemetry, root,
+                    new Allocation("node", engine.stats().limitBytes(), 1), Limits.of(config));
+                Console console = config.address(EngineConfig.Key.CONSOLE)
+                    .map(at -> Console.start(at, engine, telemetry, manager.address())).orElse(null);
+                HttpListener metrics = config.address(EngineConfig.Key.METRICS)
+                    .map(at -> Console.startMetrics(at, telemetry)).orElse(null)) {
             for (DeviceInfo device : engine.devices()) {
                 out.println("device " + device.id() + ": vendor=" + device.vendor() + ", platform=" + device.platform()
                     + ", memoryBytes=" + device.memoryBytes() + ", computeUnits=" + device.computeUnits()
@@ -63,6 +68,12 @@ final class NodeCommand implements Callable<Integer> {
             for (Allocation allocation : manager.allocations()) {
                 out.println("allocation " + allocation.name() + ": share=" + allocation.share() + ", quotaBytes="
                     + allocation.quotaBytes() + ", address=" + manager.allocate(allocation));
+            }
+            if (console != null) {
+                out.println("console at http://" + console.address() + "/");
+            }
+            if (metrics != null) {
+                out.println("metrics at http://" + metrics.address() + Console.METRICS_PATH);
             }
             out.println("listening on " + manager.address());
             out.flush();
