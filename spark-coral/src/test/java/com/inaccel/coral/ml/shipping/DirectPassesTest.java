@@ -173,11 +173,9 @@ class DirectPassesTest {
         Thread fit = new Thread(() -> {
             spark().sparkContext().setJobGroup("a cell", "", stop == Stop.JOB_GROUP_BY_INTERRUPTION);
             try (ShippedData data = ship("auto")) {
-                data.run((partition, index, stats) -> waitToBeKilled());
-                failure.complete(null);
-            } catch (Throwable e) { // Spark throws checked exceptions without declaring them
-                assertThat(INSIDE).hasValue(0);
-                failure.complete(e);
+                failure.complete(failureOf(() -> data.run((partition, index, stats) -> waitToBeKilled())));
+            } catch (Throwable e) { // whatever it is, the test must hear of it
+                failure.completeExceptionally(e);
             }
         });
         fit.start();
@@ -196,13 +194,28 @@ class DirectPassesTest {
         fit.join();
     }
 
-    /** Looks as often as one who waits for a request. */
+    /** Nothing of the pass may run any more when it fails. */
+    private static Throwable failureOf(Runnable pass) {
+        try {
+            pass.run();
+            return null;
+        } catch (Throwable e) { // Spark throws checked exceptions without declaring them
+            assertThat(INSIDE).hasValue(0);
+            return e;
+        }
+    }
+
+    /** Is slow to go, as one who gives requests back is. */
     private static int waitToBeKilled() {
         INSIDE.incrementAndGet();
         entered.countDown();
         try {
             while (!TaskContext.get().isInterrupted() && !Thread.currentThread().isInterrupted()) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+            }
+            long going = System.nanoTime();
+            while (System.nanoTime() - going < TimeUnit.MILLISECONDS.toNanos(50)) {
+                Thread.onSpinWait();
             }
             throw new IllegalStateException("killed");
         } finally {
