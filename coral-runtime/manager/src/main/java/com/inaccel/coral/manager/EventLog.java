@@ -9,6 +9,7 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Clock;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -146,7 +147,7 @@ final class EventLog implements AutoCloseable {
             all.put(Event.Field.SUPPRESSED, second.suppressed);
             second.suppressed = 0;
         }
-        return new Event(sequence, clock.instant(), kind, all);
+        return new Event(sequence, clock.instant().truncatedTo(ChronoUnit.MILLIS), kind, all);
     }
 
     private void writeUntilInterrupted() {

@@ -16,6 +16,7 @@ public final class Main {
     static CommandLine commandLine() {
         return new CommandLine(new Main())
             .addSubcommand(NodeCommand.commandLine())
+            .addSubcommand(new TopCommand())
             .addSubcommand(ConfigCommand.commandLine())
             .setExecutionExceptionHandler((failure, command, parsed) -> {
                 if (!(failure instanceof CoralException coral)) {

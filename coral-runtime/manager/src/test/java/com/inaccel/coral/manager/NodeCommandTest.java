@@ -8,8 +8,11 @@ import com.inaccel.coral.Segment;
 import com.inaccel.coral.Session;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -137,6 +140,29 @@ class NodeCommandTest {
         assertThat(command.execute("config", "--clients-drain", "3s")).isEqualTo(CommandLine.ExitCode.OK);
         assertThat(command.execute("config", "--markdown")).isEqualTo(CommandLine.ExitCode.OK);
         assertThat(out.toString()).contains("coral.clients.drain = 3s (flag)", "| `coral.clients.drain` | duration |");
+    }
+
+    @Test
+    void shouldServeConsoleAndMetricsAndWriteEventsWhereItIsTold() throws Exception {
+        Path events = root.resolve("events.jsonl");
+        Process node = start("--devices", "host", "--console", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+            "--events", events.toString());
+        List<String> printed = readUntilListening(node.inputReader());
+        compute();
+        assertThat(get(printed, "console at ")).contains("console.js");
+        assertThat(get(printed, "metrics at ")).contains("coral_requests_total{");
+        node.toHandle().destroy();
+        assertThat(node.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(Files.readAllLines(events)).extracting(line -> line.replaceAll(".*\"event\":\"(\\w+)\".*", "$1"))
+            .containsExactly("manager_started", "client_connected", "device_programmed", "client_disconnected",
+                "manager_stopping", "manager_stopped");
+    }
+
+    private static String get(List<String> printed, String what) throws IOException {
+        String line = printed.stream().filter(one -> one.startsWith(what)).findFirst().orElseThrow();
+        try (InputStream page = URI.create(line.substring(what.length())).toURL().openStream()) {
+            return new String(page.readAllBytes(), StandardCharsets.UTF_8);
+        }
     }
 
     private String address() {
