@@ -24,6 +24,11 @@ public interface Session extends AutoCloseable {
      * cancelling the future cancels the request, at whatever stage it is: once the future is done, and {@link
      * Segment#close} aside, the device writes to none of its slices any more, except that a cancelled request which
      * already runs may go on writing until the device lets go of it.
+     *
+     * <p>Requests run in any order and several at once, except where they conflict: a request that writes bytes which another
+     * one of this session reads or writes keeps its place before or after it, in the order of submission, whatever their
+     * priorities and however the earlier one ends. So neither waiting nor another segment is needed to chain requests, and what
+     * a cancelled request still writes spoils none that is submitted after it.
      */
     CompletableFuture<Completion> submit(Request request);
 

@@ -24,10 +24,11 @@ record Bitstream(
         byte[] binary) {
 
     /**
+     * @param units compute units: replicas that work at once
      * @param builtIn whether the accelerator comes with Coral: has a reference, and writes its WRITE slices entirely
      * @param greatest by parameter: the greatest value that the bitstream supports; {@code Long.MAX_VALUE} without a limit
      */
-    record Kernel(Accelerator accelerator, boolean builtIn, List<Long> greatest) {
+    record Kernel(Accelerator accelerator, int units, boolean builtIn, List<Long> greatest) {
         Kernel {
             greatest = List.copyOf(greatest);
         }
@@ -96,8 +97,12 @@ record Bitstream(
     }
 
     Kernel kernel(String acceleratorName) {
-        return kernels.stream().filter(kernel -> kernel.accelerator.name().equals(acceleratorName)).findFirst()
-            .orElseThrow(() -> new IllegalArgumentException(acceleratorName));
+        for (Kernel kernel : kernels) {
+            if (kernel.accelerator.name().equals(acceleratorName)) {
+                return kernel;
+            }
+        }
+        throw new IllegalArgumentException(acceleratorName);
     }
 
     @Override

@@ -1,56 +1,60 @@
 package com.inaccel.coral.engine;
 
-import com.inaccel.coral.Completion;
-import com.inaccel.coral.CoralException;
-import com.inaccel.coral.ErrorCode;
-import com.inaccel.coral.engine.Device.Timing;
-import com.inaccel.coral.engine.Dispatcher.Attempt;
+import com.inaccel.coral.engine.Bitstream.Kernel;
+import com.inaccel.coral.engine.Device.Lane;
 import com.inaccel.coral.engine.EngineStats.DeviceStats;
 import java.time.Duration;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.Condition;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The thread that owns one device: takes requests, gets the device ready for them, runs them, and mends the device. */
-@SuppressWarnings("NonAtomicVolatileUpdate") // only the worker's own thread writes its counters
+/**
+ * One device with its lanes, and its health.
+ *
+ * <p>When the device fails under one lane, what is on it is lost: no lane takes anything until all have let go and the last
+ * has reset the device. Where that fails, the device counts as unhealthy, and its first lane tries again and again.
+ */
 final class DeviceWorker {
     private static final Logger LOG = LoggerFactory.getLogger(DeviceWorker.class);
-    /** What programming is taken to cost before it was measured. */
-    private static final long FIRST_PROGRAMMING_NANOS = 100_000_000;
 
     private final int index;
     private final Device device;
-    private final DeviceMemory memory;
     private final Dispatcher dispatcher;
     private final long probeNanos;
-    private final Thread thread;
-    /** Written by the thread, read by the scheduler. */
-    private final Set<Bitstream> programmed = ConcurrentHashMap.newKeySet();
-    private volatile long programmingNanos = FIRST_PROGRAMMING_NANOS;
-    private volatile String bitstream = "";
-    private volatile long requests;
-    private volatile long failures;
-    private volatile long programmings;
-    private volatile long busyNanos;
+    private final List<Lane> lanes;
+    private final List<LaneWorker> workers = new ArrayList<>();
+    private final DeviceMemory memory;
+    private final Programming programming;
+    private final AtomicInteger living;
 
-    /** Guarded by the dispatcher's lock, like the next: waits for work. */
-    boolean idle;
-    final Condition wake;
-    volatile boolean healthy = true;
-    /** What it works on; null when nothing. */
-    volatile Attempt attempt;
+    /** Lanes that wait for work, the last to have worked first. Guarded by the dispatcher's lock, like all below. */
+    private final Deque<LaneWorker> idle = new ArrayDeque<>();
+    private int inFlight;
+    private long busySinceNanos;
+    private long busyNanos;
+    private long requests;
+    private long failures;
+    /** Written with the lock held; read without, too. */
+    private volatile boolean failing;
+    private volatile boolean healthy = true;
 
-    DeviceWorker(int index, Device device, Dispatcher dispatcher, Duration probe) {
+    DeviceWorker(int index, Device device, int laneCount, Dispatcher dispatcher, Duration probe) {
         this.index = index;
         this.device = device;
-        this.memory = new DeviceMemory(device);
         this.dispatcher = dispatcher;
         this.probeNanos = probe.toNanos();
-        this.wake = dispatcher.lock.newCondition();
-        this.thread = new Thread(this::work, "coral-device-" + device.info().id());
-        this.thread.setDaemon(true);
+        this.lanes = Stream.generate(device::lane).limit(laneCount).toList();
+        this.memory = new DeviceMemory(device, lanes);
+        this.programming = new Programming(device);
+        this.living = new AtomicInteger(laneCount);
+        for (int i = 0; i < laneCount; i++) {
+            workers.add(new LaneWorker(this, i, lanes.get(i), dispatcher));
+        }
     }
 
     int index() {
@@ -65,118 +69,140 @@ final class DeviceWorker {
         return memory;
     }
 
-    /** Nanoseconds that programming would take now: 0 where it is programmed. */
-    long programmingNanos(Bitstream wanted) {
-        return programmed.contains(wanted) ? 0 : programmingNanos;
+    Programming programming() {
+        return programming;
     }
 
-    DeviceStats stats() {
-        return new DeviceStats(device.info().id(), healthy, bitstream, memory.bytes(), requests, failures,
-            memory.evictions(), programmings, busyNanos);
+    List<LaneWorker> lanes() {
+        return workers;
     }
 
     void start() {
-        thread.start();
+        workers.forEach(LaneWorker::start);
     }
 
-    /** After the dispatcher was closed. @return whether the thread ended and has closed the device */
+    /** After the dispatcher was closed. @return whether all lanes ended, the last of which has closed the device */
     boolean join(Duration patience) throws InterruptedException {
-        thread.join(patience.toMillis());
-        return !thread.isAlive();
+        long end = System.nanoTime() + patience.toNanos();
+        for (LaneWorker lane : workers) {
+            lane.thread().join(Math.max(1, Duration.ofNanos(end - System.nanoTime()).toMillis()));
+        }
+        return workers.stream().noneMatch(lane -> lane.thread().isAlive());
     }
 
-    private void work() {
-        try {
-            while (!dispatcher.isClosing()) {
-                Attempt next = dispatcher.take(this);
-                if (next != null) {
-                    long started = System.nanoTime();
-                    run(next);
-                    busyNanos += System.nanoTime() - started; // only this thread writes
-                } else if (!healthy) {
-                    mend();
-                }
-            }
-        } catch (InterruptedException e) {
-            LOG.warn("device's thread interrupted: device={}", device.info().id());
-        } finally {
+    /** The last to end closes what all of them used. */
+    void laneEnded() {
+        if (living.decrementAndGet() == 0) {
             memory.clear();
+            lanes.forEach(Lane::close);
             device.close();
         }
     }
 
-    private void run(Attempt current) {
-        PendingRequest request = current.request;
-        try {
-            requests++;
-            if (request.future.isDone()) {
-                dispatcher.refused(this, current, new CoralException(ErrorCode.CANCELLED, "cancelled before it ran"));
-                return;
-            }
-            Bitstream wanted = request.bitstreams[index];
-            program(wanted);
-            Execution execution = Execution.of(wanted, request.accelerator, request.arguments, current::mayPublish);
-            long placing = System.nanoTime();
-            long placed;
-            Timing timing;
-            try (DeviceMemory.Pins pins = memory.pin(execution, request.segments())) {
-                placed = System.nanoTime();
-                timing = device.run(execution);
-            }
-            long copied = device.sharesHostMemory() ? 0 : placed - placing;
-            dispatcher.succeeded(this, current, new Completion(device.info().id(),
-                current.takenNanos - request.submittedNanos, copied + timing.transferNanos(), timing.runNanos()),
-                timing.runNanos());
-        } catch (DeviceFailure e) {
+    boolean healthy() {
+        return healthy;
+    }
+
+    void requireWell() {
+        if (failing) {
+            throw new DeviceFailure("device=" + device.info().id() + ", problem=failed under another request");
+        }
+    }
+
+    // With the dispatcher's lock held, down to stats():
+
+    boolean takes() {
+        return healthy && !failing;
+    }
+
+    /** Lanes that have a request or were woken to take one. */
+    int lanesAwake() {
+        return workers.size() - idle.size();
+    }
+
+    /** Whether one more request could not run at once. */
+    boolean isSaturated(Kernel kernel) {
+        return inFlight >= device.units(kernel);
+    }
+
+    boolean hasIdleLane() {
+        return !idle.isEmpty();
+    }
+
+    void rests(LaneWorker lane) {
+        idle.push(lane);
+    }
+
+    void wakes(LaneWorker lane) {
+        idle.remove(lane);
+    }
+
+    void wakeOne() {
+        idle.pop().wake.signal();
+    }
+
+    void wakeAll() {
+        workers.forEach(lane -> lane.wake.signal());
+    }
+
+    /** Mending is the first lane's, and begins when all have let go. */
+    boolean needsMending(LaneWorker lane) {
+        return !healthy && inFlight == 0 && lane == workers.get(0);
+    }
+
+    void begin(long nowNanos) {
+        requests++;
+        if (inFlight++ == 0) {
+            busySinceNanos = nowNanos;
+        }
+    }
+
+    /** @return whether the caller has to {@link #recover} the device */
+    boolean end(long nowNanos) {
+        if (--inFlight > 0) {
+            return false;
+        }
+        busyNanos += nowNanos - busySinceNanos;
+        if (!healthy) {
+            wakeAll();
+        }
+        return failing && healthy;
+    }
+
+    /** @return whether it was well before */
+    boolean fail() {
+        boolean first = !failing;
+        if (first) {
+            failing = true;
             failures++;
-            LOG.error("device failed: {}", e.getMessage());
-            dispatcher.listener().deviceFailed(device.info(), e.getMessage());
-            recover(current, e);
-        } catch (CoralException e) {
-            dispatcher.refused(this, current, e);
-        } catch (Throwable e) { // whatever an accelerator's code throws must not end the device's thread
-            LOG.error("accelerator failed: accelerator={}, device={}", request.accelerator, device.info().id(), e);
-            dispatcher.refused(this, current, new CoralException(ErrorCode.INTERNAL,
-                "accelerator failed: accelerator=" + request.accelerator + ", device=" + device.info().id()
-                    + ", problem=" + e + "; report it", e));
         }
+        return first;
     }
 
-    private void program(Bitstream wanted) {
-        if (programmed.contains(wanted)) {
-            return;
-        }
-        long started = System.nanoTime();
-        if (!device.holdsManyBitstreams()) {
-            programmed.clear();
-        }
-        device.program(wanted);
-        programmed.add(wanted);
-        programmingNanos = Math.max(1, System.nanoTime() - started);
-        programmings++;
-        bitstream = wanted.toString();
-        LOG.info("programmed: device={}, bitstream={}, millis={}", device.info().id(), wanted, programmingNanos / 1_000_000);
-        dispatcher.listener().programmed(device.info(), bitstream, programmingNanos);
+    void setHealthy(boolean value) {
+        healthy = value;
+        failing = !value;
     }
 
-    /** What is on the device is lost. A device that comes back at once was never away for the others. */
-    private void recover(Attempt current, DeviceFailure failure) {
-        programmed.clear();
-        memory.clear();
-        boolean back = healthy && reset();
+    DeviceStats stats(long nowNanos) {
+        return new DeviceStats(device.info().id(), healthy, programming.last(), memory.bytes(), requests, failures,
+            memory.evictions(), programming.count(), busyNanos + (inFlight > 0 ? nowNanos - busySinceNanos : 0));
+    }
+
+    /** Nothing is in flight. A device that comes back at once was never away for the others. */
+    void recover() {
+        clear();
+        boolean back = reset();
+        dispatcher.healthChanged(this, back);
         if (back) {
             dispatcher.listener().deviceBack(device.info());
-        } else {
-            dispatcher.healthChanged(this, false);
         }
-        dispatcher.deviceFailed(this, current, failure);
     }
 
-    private void mend() throws InterruptedException {
-        programmed.clear();
-        memory.clear();
+    void mend(LaneWorker lane) throws InterruptedException {
+        clear();
         while (!reset()) {
-            if (!dispatcher.pause(this, probeNanos)) {
+            if (!dispatcher.pause(lane, probeNanos)) {
                 return;
             }
         }
@@ -185,11 +211,17 @@ final class DeviceWorker {
         dispatcher.listener().deviceBack(device.info());
     }
 
+    /** What is on the device is lost. */
+    private void clear() {
+        programming.clear();
+        memory.clear();
+    }
+
     private boolean reset() {
         try {
             device.reset();
             return true;
-        } catch (DeviceFailure e) {
+        } catch (RuntimeException e) {
             LOG.debug("device does not come back: {}", e.getMessage());
             return false;
         }

@@ -22,7 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Between sessions and devices: queues requests, hands them to the devices' threads as the policy decides, and ends each
+ * Between sessions and devices: queues requests, hands them to the devices' lanes as the policy decides, and ends each
  * exactly once. Thread-safe by one lock, under which nothing slow happens: futures are completed outside it.
  */
 final class Dispatcher {
@@ -34,6 +34,7 @@ final class Dispatcher {
     private static final double FIRST_COST_NANOS_PER_BYTE = 0.1;
     /** Weight of the newest measurement. */
     private static final double SMOOTHING = 0.2;
+    private static final long UNMEASURED = -1;
     private static final Duration LONGEST_TIMEOUT = Duration.ofDays(36_500);
 
     final ReentrantLock lock = new ReentrantLock();
@@ -44,7 +45,11 @@ final class Dispatcher {
     private final ScheduledExecutorService timer;
     private final List<DeviceWorker> workers = new ArrayList<>();
     private final Map<String, Double> costNanosPerByte = new HashMap<>();
+    /** By allocation: how many wait for earlier requests. */
+    private final Map<String, Integer> parked = new HashMap<>();
     private SchedulingPolicy<PendingRequest> policy;
+    /** For whom the policy selects just now; null when for nobody. */
+    private DeviceWorker selecting;
     private boolean closing;
     private long done;
     private long failed;
@@ -61,47 +66,6 @@ final class Dispatcher {
         this.listener = listener;
     }
 
-    /** A request on a device. */
-    static final class Attempt {
-        private enum State { RUNNING, PUBLISHING, ABANDONED, ENDED }
-
-        final PendingRequest request;
-        final long takenNanos;
-        private final Entry<PendingRequest> entry;
-        private State state = State.RUNNING;
-
-        private Attempt(PendingRequest request, Entry<PendingRequest> entry, long takenNanos) {
-            this.request = request;
-            this.entry = entry;
-            this.takenNanos = takenNanos;
-        }
-
-        /** Whether results may still be copied to the host; after that it cannot be given up. */
-        synchronized boolean mayPublish() {
-            if (state == State.RUNNING && !request.future.isDone()) {
-                state = State.PUBLISHING;
-            }
-            return state == State.PUBLISHING;
-        }
-
-        /** Where it succeeds, the caller has one use of the request. */
-        private synchronized boolean abandon() {
-            if (state != State.RUNNING) {
-                return false;
-            }
-            state = State.ABANDONED;
-            request.retain(); // the device's use lasts until end() has returned
-            return true;
-        }
-
-        /** The device has let go. @return whether the request is the device's still to end */
-        private synchronized boolean end() {
-            boolean own = state != State.ABANDONED;
-            state = State.ENDED;
-            return own;
-        }
-    }
-
     /** Before the first request. */
     void start(List<DeviceWorker> all, long starvationNanos) {
         workers.addAll(all);
@@ -112,6 +76,8 @@ final class Dispatcher {
     /** Takes over the request, whose future ends in any case. */
     void submit(PendingRequest request, Optional<Duration> timeout) {
         request.future.whenComplete((completion, problem) -> ended(request, completion, problem));
+        boolean free = request.enter();
+        boolean gone = false;
         CoralException refusal = null;
         lock.lock();
         try {
@@ -119,26 +85,76 @@ final class Dispatcher {
                 refusal = new CoralException(ErrorCode.SESSION_CLOSED, "engine is closed; open a new session");
             } else if (timeout.isPresent() && (timeout.get().isNegative() || timeout.get().isZero())) {
                 refusal = late(request, timeout.get());
-            } else if (policy.waiting(request.allocation.name()) >= queueLimit) {
+            } else if (waiting(request.allocation) >= queueLimit) {
                 refusal = new CoralException(ErrorCode.QUEUE_FULL,
                     "queue is full: allocation=" + request.allocation.name() + ", waiting=" + queueLimit + ", limit="
                         + queueLimit
                         + "; try again when some have ended, or raise " + EngineConfig.Key.QUEUE_LIMIT.id());
             } else if (!runsSomewhere(request)) {
                 refusal = deviceFailed(request, "no device that can run it is healthy");
-            } else if (!request.future.isDone()) {
+            } else if (request.future.isDone()) {
+                gone = true;
+            } else if (free || request.free) {
                 enqueue(request);
             } else {
-                request.release();
+                park(request);
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (gone) {
+            leave(request);
+        } else if (refusal != null) {
+            leave(request);
+            request.future.completeExceptionally(refusal);
+        } else {
+            timeout.ifPresent(limit -> endAfter(request, limit));
+        }
+    }
+
+    /** Those that wait for a device, and for earlier requests. With the lock held, like the next two. */
+    private int waiting(Allocation allocation) {
+        return policy.waiting(allocation.name()) + parked.getOrDefault(allocation.name(), 0);
+    }
+
+    private void park(PendingRequest request) {
+        request.parked = true;
+        parked.merge(request.allocation.name(), 1, Integer::sum);
+    }
+
+    /** @return whether it was parked */
+    private boolean unpark(PendingRequest request) {
+        if (!request.parked) {
+            return false;
+        }
+        request.parked = false;
+        parked.computeIfPresent(request.allocation.name(), (name, count) -> count == 1 ? null : count - 1);
+        return true;
+    }
+
+    /** Called once by the request's last owner: lets go of its segments, and lets go ahead whoever waits for it. */
+    private void leave(PendingRequest request) {
+        request.leave().forEach(this::free);
+    }
+
+    private void free(PendingRequest request) {
+        CoralException refusal = null;
+        lock.lock();
+        try {
+            request.free = true;
+            if (unpark(request)) {
+                if (runsSomewhere(request)) {
+                    enqueue(request);
+                } else {
+                    refusal = deviceFailed(request, "no device that can run it is healthy");
+                }
             }
         } finally {
             lock.unlock();
         }
         if (refusal != null) {
-            request.release();
+            leave(request);
             request.future.completeExceptionally(refusal);
-        } else {
-            timeout.ifPresent(limit -> endAfter(request, limit));
         }
     }
 
@@ -157,31 +173,58 @@ final class Dispatcher {
                 + "; allow more time, or ask for less work");
     }
 
-    /** @return null when the engine closes or the device needs mending */
-    Attempt take(DeviceWorker worker) throws InterruptedException {
+    /** @return null when the engine closes, or the device needs mending by this lane */
+    Attempt take(LaneWorker lane) throws InterruptedException {
+        DeviceWorker worker = lane.worker();
         lock.lock();
         try {
-            while (!closing && worker.healthy) {
-                long now = clock.getAsLong();
-                Decision<PendingRequest> decision = policy.select(worker.index(), now);
-                if (decision.entry().isPresent()) {
-                    Entry<PendingRequest> entry = decision.entry().get();
-                    entry.request().entry = null;
-                    worker.attempt = new Attempt(entry.request(), entry, now);
-                    return worker.attempt;
+            while (!closing && !worker.needsMending(lane)) {
+                long patience = SchedulingPolicy.NEVER;
+                if (worker.takes()) {
+                    long now = clock.getAsLong();
+                    Decision<PendingRequest> decision = select(worker, now);
+                    if (decision.entry().isPresent()) {
+                        return begin(lane, decision.entry().get(), now);
+                    }
+                    patience = decision.waitNanos();
                 }
-                worker.idle = true;
-                if (decision.waitNanos() == SchedulingPolicy.NEVER) {
-                    worker.wake.await();
+                worker.rests(lane);
+                if (patience == SchedulingPolicy.NEVER) {
+                    lane.wake.await();
                 } else {
-                    worker.wake.awaitNanos(decision.waitNanos());
+                    lane.wake.awaitNanos(patience);
                 }
-                worker.idle = false;
+                worker.wakes(lane);
             }
             return null;
         } finally {
             lock.unlock();
         }
+    }
+
+    /** With the lock held, like the next. */
+    private Decision<PendingRequest> select(DeviceWorker worker, long now) {
+        selecting = worker;
+        try {
+            return policy.select(worker.index(), now);
+        } finally {
+            selecting = null;
+        }
+    }
+
+    private Attempt begin(LaneWorker lane, Entry<PendingRequest> entry, long now) {
+        DeviceWorker worker = lane.worker();
+        PendingRequest request = entry.request();
+        request.entry = null;
+        Bitstream bitstream = request.bitstreams[worker.index()];
+        boolean programs = worker.programming().costNanos(bitstream) > 0;
+        lane.attempt = new Attempt(request, entry, worker.programming().join(bitstream), now);
+        worker.begin(now);
+        // What waits may have been passed over because it was not programmed here, or because a unit here was free.
+        if (policy.size() > 0 && (programs || worker.isSaturated(request.kernel(worker.index())))) {
+            workers.stream().filter(DeviceWorker::hasIdleLane).forEach(DeviceWorker::wakeAll);
+        }
+        return lane.attempt;
     }
 
     boolean isClosing() {
@@ -194,12 +237,12 @@ final class Dispatcher {
     }
 
     /** @return false when the engine closes */
-    boolean pause(DeviceWorker worker, long nanos) throws InterruptedException {
+    boolean pause(LaneWorker lane, long nanos) throws InterruptedException {
         lock.lock();
         try {
             long left = nanos;
             while (!closing && left > 0) {
-                left = worker.wake.awaitNanos(left);
+                left = lane.wake.awaitNanos(left);
             }
             return !closing;
         } finally {
@@ -207,48 +250,36 @@ final class Dispatcher {
         }
     }
 
-    /** The device has let go of the request, with its result. */
-    void succeeded(DeviceWorker worker, Attempt attempt, Completion completion, long runNanos) {
+    /** The lane has let go of the request, with its result. */
+    void succeeded(LaneWorker lane, Attempt attempt, Completion completion) {
         boolean own = attempt.end();
-        lock.lock();
-        try {
-            long bytes = attempt.request.arguments.sliceBytes();
-            costNanosPerByte.merge(attempt.request.accelerator, (double) runNanos / Math.max(bytes, 1),
-                (old, latest) -> old + SMOOTHING * (latest - old));
-            settle(worker, attempt);
-        } finally {
-            lock.unlock();
-        }
-        attempt.request.release();
+        settle(lane, attempt, completion.runNanos());
+        letGo(attempt.request, own);
         if (own) {
             attempt.request.future.complete(completion);
         }
     }
 
     /** The request itself cannot be run. */
-    void refused(DeviceWorker worker, Attempt attempt, CoralException problem) {
+    void refused(LaneWorker lane, Attempt attempt, CoralException problem) {
         boolean own = attempt.end();
-        lock.lock();
-        try {
-            settle(worker, attempt);
-        } finally {
-            lock.unlock();
-        }
-        attempt.request.release();
+        settle(lane, attempt, UNMEASURED);
+        letGo(attempt.request, own);
         if (own) {
             attempt.request.future.completeExceptionally(problem);
         }
     }
 
-    /** The device failed under the request, which may run elsewhere. */
-    void deviceFailed(DeviceWorker worker, Attempt attempt, DeviceFailure failure) {
+    /** The device failed under the request, which may run elsewhere, like all others that it worked on. */
+    void deviceFailed(LaneWorker lane, Attempt attempt, DeviceFailure failure) {
+        DeviceWorker worker = lane.worker();
         boolean own = attempt.end();
-        lock.lock();
-        try {
-            settle(worker, attempt);
-        } finally {
-            lock.unlock();
+        if (fail(worker)) {
+            LOG.error("device failed: {}", failure.getMessage());
+            listener.deviceFailed(worker.device().info(), failure.getMessage());
+            takeAway(worker, failure.getMessage());
         }
+        settle(lane, attempt, UNMEASURED);
         if (own) {
             runElsewhere(worker, attempt.request, failure.getMessage());
         } else {
@@ -256,7 +287,65 @@ final class Dispatcher {
         }
     }
 
-    /** Takes over one use of the request. */
+    private void letGo(PendingRequest request, boolean own) {
+        if (own) {
+            leave(request);
+        } else {
+            request.release();
+        }
+    }
+
+    /** The lane's last word on the attempt. The last lane to let go of a failing device brings it back first. */
+    private void settle(LaneWorker lane, Attempt attempt, long runNanos) {
+        DeviceWorker worker = lane.worker();
+        worker.programming().leave(attempt.stint);
+        boolean recovers;
+        lock.lock();
+        try {
+            long now = clock.getAsLong();
+            if (runNanos != UNMEASURED) {
+                costNanosPerByte.merge(attempt.request.accelerator,
+                    (double) runNanos / Math.max(attempt.request.arguments.sliceBytes(), 1),
+                    (old, latest) -> old + SMOOTHING * (latest - old));
+            }
+            lane.attempt = null;
+            policy.settle(attempt.entry, attempt.workedNanos(now));
+            recovers = worker.end(now);
+        } finally {
+            lock.unlock();
+        }
+        if (recovers) {
+            worker.recover();
+        }
+    }
+
+    /** @return whether it was well before */
+    private boolean fail(DeviceWorker worker) {
+        lock.lock();
+        try {
+            return worker.fail();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * From a device that failed, what it works on: what is on it is lost. Not from one that shares the host's memory: it may
+     * write there at any later time, so that its requests are never given up.
+     */
+    private void takeAway(DeviceWorker worker, String failure) {
+        if (worker.device().sharesHostMemory()) {
+            return;
+        }
+        for (LaneWorker lane : worker.lanes()) {
+            Attempt attempt = lane.attempt;
+            if (attempt != null && attempt.abandon()) {
+                runElsewhere(worker, attempt.request, failure);
+            }
+        }
+    }
+
+    /** Takes over the request. */
     private void runElsewhere(DeviceWorker worker, PendingRequest request, String failure) {
         boolean again;
         lock.lock();
@@ -276,7 +365,7 @@ final class Dispatcher {
         if (again) {
             LOG.warn("request runs again elsewhere: accelerator={}, {}", request.accelerator, failure);
         } else {
-            request.release();
+            leave(request);
             request.future.completeExceptionally(deviceFailed(request, failure));
         }
     }
@@ -286,13 +375,13 @@ final class Dispatcher {
         List<PendingRequest> stranded = new ArrayList<>();
         lock.lock();
         try {
-            worker.healthy = healthy;
+            worker.setHealthy(healthy);
             for (Entry<PendingRequest> waiting : policy.waiting()) {
                 if (!runsSomewhere(waiting.request())) {
                     stranded.add(waiting.request());
                 }
             }
-            workers.forEach(other -> other.wake.signal());
+            workers.forEach(DeviceWorker::wakeAll);
         } finally {
             lock.unlock();
         }
@@ -301,27 +390,29 @@ final class Dispatcher {
             deviceFailed(request, "device=" + worker.device().info().id() + " failed")));
     }
 
-    /** Gives up on requests that run for too long; called now and then. */
+    /** Gives up on devices that take too long over one step of a request; called now and then. */
     void checkForHangs() {
         for (DeviceWorker worker : workers) {
-            Attempt attempt = worker.attempt;
-            if (attempt != null && !worker.device().sharesHostMemory()
-                    && clock.getAsLong() - attempt.takenNanos > hangNanos) {
-                // What shares the host's memory could write there at any later time, so its requests are never given up.
-                if (attempt.abandon()) {
-                    giveUp(worker, attempt);
-                }
+            if (!worker.device().sharesHostMemory() && worker.lanes().stream().anyMatch(this::hangs)) {
+                giveUp(worker);
             }
         }
     }
 
-    private void giveUp(DeviceWorker worker, Attempt attempt) {
+    private boolean hangs(LaneWorker lane) {
+        Attempt attempt = lane.attempt;
+        return attempt != null && attempt.stepNanos(clock.getAsLong()) > hangNanos && attempt.mayAbandon();
+    }
+
+    private void giveUp(DeviceWorker worker) {
         String failure = "device=" + worker.device().info().id() + ", problem=hangs, hangMillis="
             + TimeUnit.NANOSECONDS.toMillis(hangNanos);
         LOG.error("device hangs: {}", failure);
-        listener.deviceHung(worker.device().info(), failure);
+        if (fail(worker)) {
+            listener.deviceHung(worker.device().info(), failure);
+        }
         healthChanged(worker, false);
-        runElsewhere(worker, attempt.request, failure);
+        takeAway(worker, failure);
         worker.device().abort();
     }
 
@@ -341,7 +432,7 @@ final class Dispatcher {
         try {
             closing = true;
             waiting = policy.waiting().stream().map(Entry::request).toList();
-            workers.forEach(worker -> worker.wake.signal());
+            workers.forEach(DeviceWorker::wakeAll);
         } finally {
             lock.unlock();
         }
@@ -353,11 +444,11 @@ final class Dispatcher {
         List<AllocationStats> allocations = memory.allocations();
         lock.lock();
         try {
-            allocations = allocations.stream()
-                .map(one -> one.withWaiting(policy.waiting(one.allocation().name()))).toList();
-            return new EngineStats(
-                workers.stream().map(DeviceWorker::stats).toList(), allocations, done, failed, cancelled,
-                policy.size(), memory.usedBytes(), memory.pooledBytes(), memory.limitBytes(), hostFallbacks, retries);
+            allocations = allocations.stream().map(one -> one.withWaiting(waiting(one.allocation()))).toList();
+            long now = clock.getAsLong();
+            int waiting = policy.size() + parked.values().stream().mapToInt(Integer::intValue).sum();
+            return new EngineStats(workers.stream().map(worker -> worker.stats(now)).toList(), allocations, done,
+                failed, cancelled, waiting, memory.usedBytes(), memory.pooledBytes(), memory.limitBytes(), hostFallbacks, retries);
         } finally {
             lock.unlock();
         }
@@ -369,40 +460,59 @@ final class Dispatcher {
             * costNanosPerByte.getOrDefault(request.accelerator, FIRST_COST_NANOS_PER_BYTE));
         request.entry = policy.add(request.allocation.name(), request.allocation.share(), request, request.priority,
             cost, clock.getAsLong());
+        wakeFor(request);
+    }
+
+    /** Of the lanes that wait for work, one where the request could run at once; else one that could copy for it. */
+    private void wakeFor(PendingRequest request) {
         DeviceWorker best = null;
+        boolean bestStarts = false;
         long least = SchedulingPolicy.NEVER;
         for (DeviceWorker worker : workers) {
-            if (worker.idle) {
+            if (worker.takes() && worker.hasIdleLane() && canRun(request, worker)) {
+                boolean starts = worker.lanesAwake() < worker.device().units(request.kernel(worker.index()));
                 long penalty = penaltyNanos(request, worker.index());
-                if (penalty < least) {
+                if (best == null || (starts && !bestStarts) || (starts == bestStarts && penalty < least)) {
                     best = worker;
+                    bestStarts = starts;
                     least = penalty;
                 }
             }
         }
         if (best != null) {
-            best.idle = false;
-            best.wake.signal();
+            best.wakeOne();
         }
-    }
-
-    private void settle(DeviceWorker worker, Attempt attempt) {
-        worker.attempt = null;
-        policy.settle(attempt.entry, clock.getAsLong() - attempt.takenNanos);
     }
 
     private boolean runsSomewhere(PendingRequest request) {
-        return workers.stream().anyMatch(worker -> penaltyNanos(request, worker.index()) != SchedulingPolicy.NEVER);
+        return workers.stream().anyMatch(worker -> canRun(request, worker));
+    }
+
+    private static boolean canRun(PendingRequest request, DeviceWorker worker) {
+        return request.bitstreams[worker.index()] != null && worker.healthy() && request.failedOn != worker.index();
+    }
+
+    private boolean isFreeElsewhere(PendingRequest request, DeviceWorker worker) {
+        for (DeviceWorker other : workers) {
+            if (other != worker && other.takes() && canRun(request, other)
+                    && !other.isSaturated(request.kernel(other.index()))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private long penaltyNanos(PendingRequest request, int device) {
-        Bitstream bitstream = request.bitstreams[device];
         DeviceWorker worker = workers.get(device);
-        if (bitstream == null || !worker.healthy || request.failedOn == device) {
+        if (!canRun(request, worker)) {
+            return SchedulingPolicy.NEVER;
+        }
+        // A request that would have to wait here for a compute unit is not bound to this device while another one is free.
+        if (worker == selecting && worker.isSaturated(request.kernel(device)) && isFreeElsewhere(request, worker)) {
             return SchedulingPolicy.NEVER;
         }
         long copy = (long) (worker.memory().missingBytes(request.arguments, request.segments()) * COPY_NANOS_PER_BYTE);
-        return worker.programmingNanos(bitstream) + copy;
+        return worker.programming().costNanos(request.bitstreams[device]) + copy;
     }
 
     /** However the future ended: takes the request out of the queue if it waits still. */
@@ -420,12 +530,14 @@ final class Dispatcher {
             if (request.entry != null) {
                 waited = policy.remove(request.entry);
                 request.entry = null;
+            } else {
+                waited = unpark(request);
             }
         } finally {
             lock.unlock();
         }
         if (waited) {
-            request.release();
+            leave(request);
         }
         if (problem == null) {
             listener.requestDone(request.allocation, request.accelerator, completion);

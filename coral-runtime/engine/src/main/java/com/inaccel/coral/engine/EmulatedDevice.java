@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * What an FPGA has and the device that it wraps has not: a vendor and platform name, a memory of its own that is limited,
- * a programming time, one bitstream at a time, and faults.
+ * a programming time, one bitstream at a time, so many compute units, and faults.
  *
  * <p>It really works on private copies, so a slice that is not where it should be gives wrong results here as on a card.
  * The wrapped device shares the host's memory and runs in place on the copies.
@@ -33,20 +33,30 @@ final class EmulatedDevice implements Device {
     private final Device base;
     private final DeviceInfo info;
     private final Duration programming;
+    private final int units;
     private final AtomicLong placedBytes = new AtomicLong();
-    private final Map<Integer, Copy> passing = new HashMap<>(); // by argument
     private final Object gate = new Object();
     private Fault fault = Fault.NONE; // guarded by the gate, like the next
     private boolean aborted;
-    private long passingBytes;
 
-    /** Owns the wrapped device. */
+    /** With one compute unit of each accelerator, unless its bitstream has more. Owns the wrapped device. */
     EmulatedDevice(String id, String vendor, String platform, long memoryBytes, Duration programming, Device base) {
+        this(id, vendor, platform, memoryBytes, programming, 1, base);
+    }
+
+    /**
+     * Owns the wrapped device.
+     *
+     * @param units compute units of each accelerator, unless its bitstream has more
+     */
+    EmulatedDevice(
+            String id, String vendor, String platform, long memoryBytes, Duration programming, int units, Device base) {
         if (!base.sharesHostMemory()) {
             throw new IllegalArgumentException("base must share the host's memory: " + base.info());
         }
         this.base = base;
         this.programming = programming;
+        this.units = units;
         this.info = new DeviceInfo(id, vendor, platform, "emulated on " + base.info().description(), memoryBytes,
             base.info().computeUnits());
     }
@@ -86,6 +96,11 @@ final class EmulatedDevice implements Device {
     }
 
     @Override
+    public int units(Bitstream.Kernel kernel) {
+        return Math.max(units, kernel.units());
+    }
+
+    @Override
     public void program(Bitstream bitstream) {
         requirePresent();
         pause(programming);
@@ -93,23 +108,17 @@ final class EmulatedDevice implements Device {
     }
 
     @Override
-    public Placement place(HostSlice slice) {
-        requirePresent();
-        return new Copy(slice);
+    public Lane lane() {
+        return new EmulatedLane(base.lane());
     }
 
-    /** A slice's bytes in memory of our own, and the wrapped device's view of them. */
+    /** Bytes in memory of our own, and the wrapped device's view of them. */
     private final class Copy implements Placement {
         private final SealedMemory memory;
         private final Placement placement;
         private final long bytes;
 
-        private Copy(HostSlice slice) {
-            this(slice.lengthBytes());
-            fill(slice);
-        }
-
-        private Copy(long bytes) {
+        private Copy(Lane lane, long bytes) {
             if (placedBytes.addAndGet(bytes) > info.memoryBytes()) {
                 placedBytes.addAndGet(-bytes);
                 throw new CoralException(ErrorCode.DEVICE_MEMORY_EXHAUSTED,
@@ -120,7 +129,7 @@ final class EmulatedDevice implements Device {
             SealedMemory created = null;
             try {
                 created = SealedMemory.create("coral-emulated", bytes);
-                placement = base.place(new HostSlice(created, 0, bytes, Access.READ_WRITE));
+                placement = lane.place(new HostSlice(created, 0, bytes, Access.READ_WRITE));
             } catch (RuntimeException | Error e) {
                 placedBytes.addAndGet(-bytes);
                 if (created != null) {
@@ -141,11 +150,6 @@ final class EmulatedDevice implements Device {
         }
 
         @Override
-        public long deviceBytes() {
-            return bytes;
-        }
-
-        @Override
         public void close() {
             if (!memory.isClosed()) {
                 placement.close();
@@ -155,77 +159,106 @@ final class EmulatedDevice implements Device {
         }
     }
 
-    @Override
-    public long workspaceBytes(Execution execution) {
-        return base.workspaceBytes(execution);
-    }
+    /** Copies that runs use and leave for later ones, by argument, over a lane of the wrapped device. */
+    private final class EmulatedLane implements Lane {
+        private final Lane lane;
+        private final Map<Integer, Copy> passing = new HashMap<>();
+        private long passingBytes;
 
-    @Override
-    public long heldWorkspaceBytes() {
-        return passingBytes + base.heldWorkspaceBytes();
-    }
-
-    @Override
-    public void releaseWorkspace() {
-        passing.values().forEach(Copy::close);
-        passing.clear();
-        passingBytes = 0;
-        base.releaseWorkspace();
-    }
-
-    @Override
-    public Timing run(Execution execution) {
-        long started = System.nanoTime();
-        suffer();
-        BoundArguments arguments = execution.arguments();
-        HostSlice[] slices = new HostSlice[arguments.count()];
-        Placement[] placements = new Placement[arguments.count()];
-        for (int i = 0; i < slices.length; i++) {
-            slices[i] = arguments.slice(i);
-            Copy copy = copy(execution, i);
-            if (copy != null) {
-                slices[i] = copy.over(arguments.slice(i));
-                placements[i] = copy.placement;
-            }
+        private EmulatedLane(Lane lane) {
+            this.lane = lane;
         }
-        long copiedIn = System.nanoTime() - started;
-        Timing timing = base.run(new Execution(execution.bitstream(), execution.kernel(), arguments.over(slices),
-            execution.launches(), placements, () -> true));
-        long ran = System.nanoTime();
-        if (execution.mayPublish().getAsBoolean()) {
-            for (int i = 0; i < slices.length; i++) {
-                if (execution.passesThrough(i) && arguments.slice(i).access().writes()) {
-                    arguments.slice(i).buffer().put(slices[i].buffer());
+
+        @Override
+        public Placement place(HostSlice slice) {
+            requirePresent();
+            Copy copy = new Copy(lane, slice.lengthBytes());
+            copy.fill(slice);
+            return copy;
+        }
+
+        @Override
+        public long scratchBytes(Execution execution) {
+            return lane.scratchBytes(execution);
+        }
+
+        @Override
+        public long heldBytes() {
+            return passingBytes + lane.heldBytes();
+        }
+
+        @Override
+        public void releaseHeld() {
+            passing.values().forEach(Copy::close);
+            passing.clear();
+            passingBytes = 0;
+            lane.releaseHeld();
+        }
+
+        @Override
+        public void copyIn(Execution execution) {
+            requirePresent();
+            for (int i = 0; i < execution.arguments().count(); i++) {
+                if (execution.passesThrough(i)) {
+                    HostSlice slice = execution.arguments().slice(i);
+                    Copy copy = passing(i, slice.lengthBytes());
+                    if (execution.copiesIn(i)) {
+                        copy.fill(slice);
+                    }
                 }
             }
         }
-        return new Timing(copiedIn + System.nanoTime() - ran, timing.runNanos());
-    }
 
-    /** Null for scalars and empty slices. */
-    private Copy copy(Execution execution, int argument) {
-        if (execution.placements()[argument] instanceof Copy resident) {
-            return resident;
-        }
-        if (!execution.passesThrough(argument)) {
-            return null;
-        }
-        HostSlice slice = execution.arguments().slice(argument);
-        Copy copy = passing.get(argument);
-        if (copy == null || copy.bytes < slice.lengthBytes()) {
-            if (copy != null) {
-                passing.remove(argument);
-                passingBytes -= copy.bytes;
-                copy.close();
+        private Copy passing(int argument, long bytes) {
+            Copy copy = passing.get(argument);
+            if (copy == null || copy.bytes < bytes) {
+                if (copy != null) {
+                    passing.remove(argument);
+                    passingBytes -= copy.bytes;
+                    copy.close();
+                }
+                copy = new Copy(lane, bytes);
+                passing.put(argument, copy);
+                passingBytes += copy.bytes;
             }
-            copy = new Copy(slice.lengthBytes());
-            passing.put(argument, copy);
-            passingBytes += copy.bytes;
+            return copy;
         }
-        if (execution.copiesIn(argument)) {
-            copy.fill(slice);
+
+        @Override
+        public void run(Execution execution) {
+            suffer();
+            BoundArguments arguments = execution.arguments();
+            HostSlice[] slices = new HostSlice[arguments.count()];
+            Placement[] placements = new Placement[arguments.count()];
+            for (int i = 0; i < slices.length; i++) {
+                slices[i] = arguments.slice(i);
+                Copy copy = execution.placements()[i] instanceof Copy resident ? resident
+                    : execution.passesThrough(i) ? passing.get(i) : null;
+                if (copy != null) {
+                    slices[i] = copy.over(slices[i]);
+                    placements[i] = copy.placement;
+                }
+            }
+            lane.run(new Execution(execution.bitstream(), execution.kernel(), arguments.over(slices),
+                execution.launches(), placements));
         }
-        return copy;
+
+        @Override
+        public void copyOut(Execution execution) {
+            requirePresent();
+            for (int i = 0; i < execution.arguments().count(); i++) {
+                if (execution.passesThrough(i) && execution.arguments().slice(i).access().writes()) {
+                    HostSlice slice = execution.arguments().slice(i);
+                    slice.buffer().put(passing.get(i).over(slice).buffer());
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            releaseHeld();
+            lane.close();
+        }
     }
 
     @Override
@@ -247,7 +280,6 @@ final class EmulatedDevice implements Device {
 
     @Override
     public void close() {
-        releaseWorkspace();
         base.close();
     }
 

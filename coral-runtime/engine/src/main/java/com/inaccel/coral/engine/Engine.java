@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Devices, bitstreams, shared memory and the scheduler between them, for any number of sessions. No network.
  *
- * <p>Threads: one for each device, and one for housekeeping (deadlines, hangs, idle memory). Thread-safe.
+ * <p>Threads: one for each lane of a device, and one for housekeeping (deadlines, hangs, idle memory). Thread-safe.
  */
 public final class Engine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
@@ -34,6 +34,7 @@ public final class Engine implements AutoCloseable {
     private static final long MAX_HOUSEKEEPING_MILLIS = 1_000;
     /** Each is a mapping, of which Linux by default gives a process 65,530; the JVM needs some of its own. */
     private static final long MOST_SEGMENTS = 32_768;
+    private static final int MAX_LANES = 64;
 
     private final Map<String, Installed> installed = new TreeMap<>();
     private final List<DeviceWorker> workers = new ArrayList<>();
@@ -53,7 +54,8 @@ public final class Engine implements AutoCloseable {
         this.listener = listener;
         this.hostFallbacks = hostFallbacks;
         memory = new SharedMemory(config.bytes(Key.MEMORY_LIMIT), config.count(Key.MEMORY_SEGMENTS),
-            segmentsOfAll(config.count(Key.MEMORY_SEGMENTS)), config.count(Key.ALLOCATIONS), config.bytes(Key.MEMORY_POOL), config.duration(Key.MEMORY_POOL_IDLE).toNanos(), System::nanoTime);
+            segmentsOfAll(config.count(Key.MEMORY_SEGMENTS)), config.count(Key.ALLOCATIONS),
+            config.bytes(Key.MEMORY_POOL), config.duration(Key.MEMORY_POOL_IDLE).toNanos(), System::nanoTime);
         housekeeping = new ScheduledThreadPoolExecutor(1, task -> {
             housekeeper = new Thread(task, "coral-housekeeping");
             housekeeper.setDaemon(true);
@@ -63,7 +65,8 @@ public final class Engine implements AutoCloseable {
         dispatcher = new Dispatcher(
             config.count(Key.QUEUE_LIMIT), config.duration(Key.DEVICE_HANG), housekeeping, System::nanoTime, listener);
         for (int i = 0; i < devices.size(); i++) {
-            workers.add(new DeviceWorker(i, devices.get(i), dispatcher, config.duration(Key.DEVICE_PROBE)));
+            workers.add(new DeviceWorker(i, devices.get(i), lanes(devices.get(i), config.count(Key.DEVICE_LANES)),
+                dispatcher, config.duration(Key.DEVICE_PROBE)));
         }
         install(devices);
     }
@@ -231,6 +234,16 @@ public final class Engine implements AutoCloseable {
         }
     }
 
+    /** One for each run that may happen at once; where there is copying to do, one more that copies meanwhile. */
+    private int lanes(Device device, int configured) {
+        if (configured > 0) {
+            return configured;
+        }
+        int units = store.all().stream().filter(device::accepts).flatMap(bitstream -> bitstream.kernels().stream())
+            .mapToInt(device::units).max().orElse(1);
+        return Math.min(MAX_LANES, device.sharesHostMemory() ? units : units + 1);
+    }
+
     private void install(List<Device> devices) {
         for (String name : store.accelerators()) {
             List<List<Bitstream>> candidates = devices.stream()
@@ -253,7 +266,7 @@ public final class Engine implements AutoCloseable {
         }, millis, millis, TimeUnit.MILLISECONDS);
     }
 
-    /** What a device holds can only be freed by its own thread: where that hangs in a driver, it is left behind. */
+    /** What a device holds can only be freed when its lanes have ended: where one hangs in a driver, it is left behind. */
     private void joinWorkers() {
         Set<DeviceWorker> ended = new HashSet<>();
         try {

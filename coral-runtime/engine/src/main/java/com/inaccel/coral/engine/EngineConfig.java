@@ -65,6 +65,8 @@ public final class EngineConfig {
             "Memory of one emulated device"),
         EMULATE_PROGRAMMING("coral.emulate.programming", Type.DURATION, "200ms", 0, 600_000,
             "Time that programming an emulated device takes"),
+        EMULATE_UNITS("coral.emulate.units", Type.COUNT, "1", 1, 16,
+            "Compute units of each accelerator on an emulated device, unless its bitstream has more"),
         BITSTREAMS("coral.bitstreams", Type.LIST, "", "directories",
             "Directories that hold bitstreams, each in a directory with its bitstream.json"),
         MEMORY_LIMIT("coral.memory.limit", Type.BYTES, "50%", 1L << 16, 1L << 50,
@@ -83,8 +85,12 @@ public final class EngineConfig {
                 + "segments and connections"),
         STARVATION("coral.scheduler.starvation", Type.DURATION, "1s", 0, 3_600_000,
             "Longest time that a request is passed over in favour of what is programmed and resident"),
+        DEVICE_LANES("coral.device.lanes", Type.COUNT, "0", 0, 64,
+            "Requests that one device works on at once, those being copied included; 0: as many as its compute units, and"
+                + " where it copies one more"),
         DEVICE_HANG("coral.device.hang", Type.DURATION, "1m", 10, 86_400_000,
-            "A request running longer on a device with memory of its own counts as hung and runs again elsewhere"),
+            "A device with memory of its own that takes longer to program itself, copy or run a request counts as hung: all"
+                + " that it works on runs again elsewhere"),
         DEVICE_PROBE("coral.device.probe", Type.DURATION, "1s", 1, 3_600_000,
             "Pause between two attempts to bring a failed device back"),
         CLIENTS_CONNECTIONS("coral.clients.connections", Type.COUNT, "1024", 1, 65_536,

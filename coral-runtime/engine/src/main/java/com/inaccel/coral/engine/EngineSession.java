@@ -15,7 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A session on the engine itself. Futures are completed on the devices' threads: what depends on them must not block. */
+/** A session on the engine itself. Futures are completed on the lanes' threads: what depends on them must not block. */
 public final class EngineSession implements Session {
     private final Engine engine;
     private final SharedMemory.Account account;
@@ -23,6 +23,7 @@ public final class EngineSession implements Session {
     private final AtomicLong nextId = new AtomicLong(1);
     private final Set<EngineSegment> segments = ConcurrentHashMap.newKeySet();
     private final Set<PendingRequest> outstanding = ConcurrentHashMap.newKeySet();
+    private final Conflicts conflicts = new Conflicts();
     private volatile boolean open = true;
 
     EngineSession(Engine engine, SharedMemory.Account account, Runnable onClose) {
@@ -85,7 +86,7 @@ public final class EngineSession implements Session {
     private PendingRequest bind(Request request, Installed installed) {
         RequestCheck.Bound bound = RequestCheck.bind(this, request, installed);
         return new PendingRequest(account.allocation(), request.accelerator(), bound.bitstreams(), bound.arguments(),
-            bound.segments(), request.priority(), System.nanoTime());
+            bound.segments(), conflicts, request.priority(), System.nanoTime());
     }
 
     @Override

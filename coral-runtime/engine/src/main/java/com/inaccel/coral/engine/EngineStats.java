@@ -51,7 +51,9 @@ public record EngineStats(
      *
      * @param bitstream {@code id version} of the last one programmed; empty before the first
      * @param residentBytes device memory that copies of sealed segments take; 0 where the host's memory is used in place
-     * @param busyNanos time spent on requests, programming and copying included
+     * @param requests that its lanes took
+     * @param failures times that it failed, however many requests it worked on then
+     * @param busyNanos time during which it worked on at least one request, programming and copying included
      */
     public record DeviceStats(
             String id,

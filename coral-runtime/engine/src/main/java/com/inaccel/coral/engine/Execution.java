@@ -7,27 +7,24 @@ import com.inaccel.coral.engine.Device.Placement;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
 
 /**
  * One request, made ready for one device.
  *
  * @param placements by argument: where its slice lies on the device; null for scalars, for empty slices, and for slices
  *     that only pass through, which a device that shares the host's memory never sees
- * @param mayPublish asked once, before results are copied to the host: false when the request was given up meanwhile
  */
 record Execution(
         Bitstream bitstream,
         Bitstream.Kernel kernel,
         BoundArguments arguments,
         List<Launch> launches,
-        Placement[] placements,
-        BooleanSupplier mayPublish) {
+        Placement[] placements) {
 
-    static Execution of(Bitstream bitstream, String accelerator, BoundArguments arguments, BooleanSupplier mayPublish) {
+    static Execution of(Bitstream bitstream, String accelerator, BoundArguments arguments) {
         Bitstream.Kernel kernel = bitstream.kernel(accelerator);
         return new Execution(bitstream, kernel, arguments, kernel.accelerator().plan(arguments),
-            new Placement[arguments.count()], mayPublish);
+            new Placement[arguments.count()]);
     }
 
     Accelerator accelerator() {

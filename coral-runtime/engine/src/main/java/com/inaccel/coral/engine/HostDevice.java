@@ -2,17 +2,9 @@ package com.inaccel.coral.engine;
 
 import com.inaccel.coral.DeviceInfo;
 
-/** Runs the references in pure Java, on the owner's thread, in the segments' own memory. */
+/** Runs the references in pure Java, on the lanes' threads, in the segments' own memory. */
 final class HostDevice implements Device {
-    private static final Placement IN_PLACE = new Placement() {
-        @Override
-        public long deviceBytes() {
-            return 0;
-        }
-
-        @Override
-        public void close() { }
-    };
+    private static final Placement IN_PLACE = () -> { };
 
     private final DeviceInfo info;
 
@@ -41,32 +33,18 @@ final class HostDevice implements Device {
         return true;
     }
 
+    /** Few of the references use more than one thread. */
+    @Override
+    public int units(Bitstream.Kernel kernel) {
+        return Runtime.getRuntime().availableProcessors();
+    }
+
     @Override
     public void program(Bitstream bitstream) { }
 
     @Override
-    public Placement place(HostSlice slice) {
-        return IN_PLACE;
-    }
-
-    @Override
-    public long workspaceBytes(Execution execution) {
-        return 0;
-    }
-
-    @Override
-    public long heldWorkspaceBytes() {
-        return 0;
-    }
-
-    @Override
-    public void releaseWorkspace() { }
-
-    @Override
-    public Timing run(Execution execution) {
-        long started = System.nanoTime();
-        execution.accelerator().reference(execution.arguments());
-        return new Timing(0, System.nanoTime() - started);
+    public Lane lane() {
+        return new HostLane();
     }
 
     @Override
@@ -77,4 +55,39 @@ final class HostDevice implements Device {
 
     @Override
     public void close() { }
+
+    /** Holds nothing. */
+    private static final class HostLane implements Lane {
+        @Override
+        public Placement place(HostSlice slice) {
+            return IN_PLACE;
+        }
+
+        @Override
+        public long scratchBytes(Execution execution) {
+            return 0;
+        }
+
+        @Override
+        public long heldBytes() {
+            return 0;
+        }
+
+        @Override
+        public void releaseHeld() { }
+
+        @Override
+        public void copyIn(Execution execution) { }
+
+        @Override
+        public void run(Execution execution) {
+            execution.accelerator().reference(execution.arguments());
+        }
+
+        @Override
+        public void copyOut(Execution execution) { }
+
+        @Override
+        public void close() { }
+    }
 }

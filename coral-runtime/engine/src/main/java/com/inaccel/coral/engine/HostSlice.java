@@ -10,4 +10,9 @@ record HostSlice(SealedMemory memory, long offsetBytes, long lengthBytes, Access
     ByteBuffer buffer() {
         return memory.buffer(offsetBytes, lengthBytes);
     }
+
+    /** Whether both, of the same memory, have a byte in common. */
+    boolean overlaps(HostSlice other) {
+        return offsetBytes - other.offsetBytes < other.lengthBytes && other.offsetBytes - offsetBytes < lengthBytes;
+    }
 }

@@ -168,13 +168,13 @@ final class Manifest {
         Accelerator known = catalogue.get(name);
         if (known != null) {
             requireSameSignature(known, parameters, path);
-            return new Bitstream.Kernel(known, true, greatest);
+            return new Bitstream.Kernel(known, units.size(), true, greatest);
         }
         // Vendors' tools name a compute unit "kernel:{unit}".
         String function = filled(units.get(0), path + "name[0]").split(":", 2)[0];
         matching(function, KERNEL_FUNCTION, path + "name[0]");
-        return new Bitstream.Kernel(new UserAccelerator(name, parameters, leastBytes, function, operands), false,
-            greatest);
+        return new Bitstream.Kernel(new UserAccelerator(name, parameters, leastBytes, function, operands), units.size(),
+            false, greatest);
     }
 
     private Parameter parameter(ArgumentJson argument, String path) {

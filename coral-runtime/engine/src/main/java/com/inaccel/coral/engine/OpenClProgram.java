@@ -2,7 +2,6 @@ package com.inaccel.coral.engine;
 
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jocl.CL;
@@ -15,7 +14,7 @@ import org.jocl.cl_program;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A bitstream built for one device, with its kernels. For the device's thread only: kernels carry their arguments. */
+/** A bitstream built for one device. Thread-safe; its kernels are not, as they carry their arguments. */
 final class OpenClProgram implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(OpenClProgram.class);
 
@@ -29,20 +28,29 @@ final class OpenClProgram implements AutoCloseable {
 
     private final String origin;
     private final ClHandle<cl_program> program;
-    private final Map<String, ClHandle<cl_kernel>> kernels = new HashMap<>();
+    /** By lane and name. */
+    private final Map<KernelKey, ClHandle<cl_kernel>> kernels = new ConcurrentHashMap<>();
+    private volatile boolean ran;
 
-    private boolean ran;
+    private record KernelKey(Object lane, String name) { }
 
     private OpenClProgram(String origin, ClHandle<cl_program> program) {
         this.origin = origin;
         this.program = program;
     }
 
-    /** Whether no request has run on it yet; true once. */
-    boolean firstRun() {
-        boolean first = !ran;
-        ran = true;
-        return first;
+    /** Runs it. Some drivers compile a kernel when it runs for the first time, so nothing runs beside the first. */
+    void run(Runnable commands) {
+        if (ran) {
+            commands.run();
+            return;
+        }
+        synchronized (this) {
+            try (SignalHandlers jvms = SignalHandlers.keep()) {
+                commands.run();
+                ran = true;
+            }
+        }
     }
 
     /** @throws CoralException BAD_BITSTREAM, with the compiler's log where there is one */
@@ -53,13 +61,14 @@ final class OpenClProgram implements AutoCloseable {
         return new OpenClProgram(bitstream.origin(), program);
     }
 
-    cl_kernel kernel(String name) {
-        return kernels.computeIfAbsent(name, missing -> {
+    /** For this lane only. */
+    cl_kernel kernel(Object lane, String name) {
+        return kernels.computeIfAbsent(new KernelKey(lane, name), missing -> {
             try {
-                return ClHandle.of(() -> CL.clCreateKernel(program.get(), missing, null), CL::clReleaseKernel);
+                return ClHandle.of(() -> CL.clCreateKernel(program.get(), name, null), CL::clReleaseKernel);
             } catch (CLException e) {
                 throw new CoralException(ErrorCode.BAD_BITSTREAM,
-                    "bitstream lacks a kernel: manifest=" + origin + ", kernel=" + missing + ", status="
+                    "bitstream lacks a kernel: manifest=" + origin + ", kernel=" + name + ", status="
                         + e.getMessage() + "; correct the manifest or the kernel's name", e);
             }
         }).get();

@@ -114,16 +114,12 @@ final class RequestCheck {
         for (int i = 0; i < slices.length; i++) {
             for (int j = 0; j < slices.length; j++) {
                 if (i != j && slices[i] != null && slices[j] != null && slices[i].access().writes()
-                        && segments[i] == segments[j] && overlap(slices[i], slices[j])) {
+                        && segments[i] == segments[j] && slices[i].overlaps(slices[j])) {
                     throw invalid("written slice overlaps another", at(i) + ", other=" + parameters.get(j).name()
                         + ", segment=" + segments[i].id(), "use disjoint slices");
                 }
             }
         }
-    }
-
-    private static boolean overlap(HostSlice a, HostSlice b) {
-        return a.offsetBytes() - b.offsetBytes() < b.lengthBytes() && b.offsetBytes() - a.offsetBytes() < a.lengthBytes();
     }
 
     private String at(int index) {

@@ -10,6 +10,8 @@ import com.sun.jna.Pointer;
  * <p>LLVM, inside PoCL and other drivers, installs handlers of its own for SIGSEGV and others, once a process, which vanish
  * when they are used. The JVM stops its threads by SIGSEGV: two threads that stop at the same moment would find the one
  * handler gone and no other there yet, and the kernel would kill the process without a trace.
+ *
+ * <p>Several threads may be in drivers at once: what the first of them found is what each puts back.
  */
 final class SignalHandlers implements AutoCloseable {
     /** All that LLVM takes: HUP, INT, QUIT, ILL, TRAP, ABRT, BUS, FPE, USR1, SEGV, USR2, TERM, URG, XCPU, XFSZ, SYS (Linux). */
@@ -21,7 +23,9 @@ final class SignalHandlers implements AutoCloseable {
         Native.register(SignalHandlers.class, "c");
     }
 
-    private final Memory[] kept = new Memory[SIGNALS.length];
+    /** Found while no thread was in a driver; null for a signal that has none. Guarded by the class, like the next. */
+    private static Memory[] kept = new Memory[0];
+    private static int inDrivers;
 
     private SignalHandlers() { }
 
@@ -29,11 +33,21 @@ final class SignalHandlers implements AutoCloseable {
 
     /** Remembers the handlers of now. */
     static SignalHandlers keep() {
-        SignalHandlers handlers = new SignalHandlers();
+        synchronized (SignalHandlers.class) {
+            if (inDrivers == 0) {
+                kept = current();
+            }
+            inDrivers++;
+            return new SignalHandlers();
+        }
+    }
+
+    private static Memory[] current() {
+        Memory[] handlers = new Memory[SIGNALS.length];
         for (int i = 0; i < SIGNALS.length; i++) {
             Memory old = new Memory(SIGACTION_BYTES);
             if (sigaction(SIGNALS[i], Pointer.NULL, old) == 0) {
-                handlers.kept[i] = old;
+                handlers[i] = old;
             }
         }
         return handlers;
@@ -42,9 +56,12 @@ final class SignalHandlers implements AutoCloseable {
     /** Installs the remembered handlers again. */
     @Override
     public void close() {
-        for (int i = 0; i < SIGNALS.length; i++) {
-            if (kept[i] != null) {
-                sigaction(SIGNALS[i], kept[i], Pointer.NULL);
+        synchronized (SignalHandlers.class) {
+            inDrivers--;
+            for (int i = 0; i < SIGNALS.length; i++) {
+                if (kept[i] != null) {
+                    sigaction(SIGNALS[i], kept[i], Pointer.NULL);
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What a session promises, on one emulated device whose hanging stands for a long run. */
+/** What a session promises, on one emulated device with one lane, whose hanging stands for a long run. */
 @ExtendWith(Leaks.class)
 class EngineTest {
     private final EmulatedDevice device = new EmulatedDevice("xilinx-u250-0", "xilinx", "u250", 64 << 20,
@@ -52,6 +52,7 @@ class EngineTest {
     private Engine start(Map<String, String> config) {
         Map<String, String> values = new HashMap<>(config);
         values.putIfAbsent("coral.queue.limit", "4");
+        values.putIfAbsent("coral.device.lanes", "1");
         return Engine.start(EngineConfig.of(values), BitstreamStore.load(List.of()), List.of(device), 0);
     }
 
