@@ -440,7 +440,7 @@ final class Dispatcher {
             new CoralException(ErrorCode.SESSION_CLOSED, "engine closed while the request waited; open a new session")));
     }
 
-    EngineStats stats(SharedMemory memory, long hostFallbacks) {
+    EngineStats stats(SharedMemory memory, long hostFallbacks, int bitstreamsRefused) {
         List<AllocationStats> allocations = memory.allocations();
         lock.lock();
         try {
@@ -448,7 +448,8 @@ final class Dispatcher {
             long now = clock.getAsLong();
             int waiting = policy.size() + parked.values().stream().mapToInt(Integer::intValue).sum();
             return new EngineStats(workers.stream().map(worker -> worker.stats(now)).toList(), allocations, done,
-                failed, cancelled, waiting, memory.usedBytes(), memory.pooledBytes(), memory.limitBytes(), hostFallbacks, retries);
+                failed, cancelled, waiting, memory.usedBytes(), memory.pooledBytes(), memory.limitBytes(), hostFallbacks, retries,
+                bitstreamsRefused);
         } finally {
             lock.unlock();
         }

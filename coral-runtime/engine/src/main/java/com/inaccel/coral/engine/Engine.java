@@ -1,24 +1,21 @@
 package com.inaccel.coral.engine;
 
-import static java.util.stream.Collectors.toCollection;
-
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.DeviceInfo;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.EngineConfig.Key;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,21 +33,21 @@ public final class Engine implements AutoCloseable {
     private static final long MOST_SEGMENTS = 32_768;
     private static final int MAX_LANES = 64;
 
-    private final Map<String, Installed> installed = new TreeMap<>();
     private final List<DeviceWorker> workers = new ArrayList<>();
     private final Set<EngineSession> sessions = ConcurrentHashMap.newKeySet();
-    private final BitstreamStore store;
     private final SharedMemory memory;
     private final Dispatcher dispatcher;
     private final ScheduledThreadPoolExecutor housekeeping;
     private final int hostFallbacks;
     private final EngineListener listener;
     private volatile Thread housekeeper;
+    /** Replaced as a whole. A request keeps what it was bound to. */
+    private volatile InstalledBitstreams installed;
+    private Optional<BitstreamWatcher> watcher = Optional.empty();
     private boolean closed;
 
     private Engine(
             EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks, EngineListener listener) {
-        this.store = store;
         this.listener = listener;
         this.hostFallbacks = hostFallbacks;
         memory = new SharedMemory(config.bytes(Key.MEMORY_LIMIT), config.count(Key.MEMORY_SEGMENTS),
@@ -65,10 +62,10 @@ public final class Engine implements AutoCloseable {
         dispatcher = new Dispatcher(
             config.count(Key.QUEUE_LIMIT), config.duration(Key.DEVICE_HANG), housekeeping, System::nanoTime, listener);
         for (int i = 0; i < devices.size(); i++) {
-            workers.add(new DeviceWorker(i, devices.get(i), lanes(devices.get(i), config.count(Key.DEVICE_LANES)),
+            workers.add(new DeviceWorker(i, devices.get(i), lanes(devices.get(i), store, config.count(Key.DEVICE_LANES)),
                 dispatcher, config.duration(Key.DEVICE_PROBE)));
         }
-        install(devices);
+        installed = new InstalledBitstreams(store, devices);
     }
 
     /** Four times what one allocation may hold, if the process may open twice as many files. */
@@ -93,7 +90,10 @@ public final class Engine implements AutoCloseable {
     /**
      * Opens the devices and loads the bitstreams. The caller closes the engine.
      *
-     * @throws CoralException INVALID_ARGUMENT or BAD_BITSTREAM naming what to correct
+     * <p>A bitstream that cannot be used is logged and among the {@link #bitstreams}, and does not keep the engine from
+     * starting. Bitstreams that are installed or removed later are noticed.
+     *
+     * @throws CoralException INVALID_ARGUMENT naming what to correct
      */
     public static Engine start(EngineConfig config) {
         return start(config, EngineListener.NONE);
@@ -101,9 +101,19 @@ public final class Engine implements AutoCloseable {
 
     /** As {@link #start(EngineConfig)}, with somebody who hears of what happens in it. */
     public static Engine start(EngineConfig config, EngineListener listener) {
-        BitstreamStore store = BitstreamStore.load(config.paths(Key.BITSTREAMS));
+        List<Path> repositories = config.paths(Key.BITSTREAMS);
+        repositories.forEach(repository -> new BitstreamRepository(repository).sweep());
+        List<Path> watched = Stream.of(repositories, config.paths(Key.BITSTREAMS_TRUST)).flatMap(List::stream).toList();
+        List<String> stamp = BitstreamStore.stamp(watched);
+        BitstreamStore store = read(config, BitstreamStore.builtIn());
         Devices.Opened opened = Devices.open(config);
-        return start(config, store, opened.devices(), opened.hostFallbacks(), listener);
+        Engine engine = start(config, store, opened.devices(), opened.hostFallbacks(), listener);
+        Duration pause = config.duration(Key.BITSTREAMS_REFRESH);
+        if (!repositories.isEmpty() && !pause.isZero()) {
+            engine.watcher =
+                Optional.of(BitstreamWatcher.start(watched, stamp, pause, () -> engine.reloadBitstreams(config)));
+        }
+        return engine;
     }
 
     static Engine start(EngineConfig config, BitstreamStore store, List<Device> devices, int hostFallbacks) {
@@ -166,13 +176,18 @@ public final class Engine implements AutoCloseable {
         return workers.stream().map(worker -> worker.device().info()).toList();
     }
 
-    /** Names of the accelerators that some device here can run. */
+    /** Names of the accelerators that some device here can run for somebody. */
     public Set<String> accelerators() {
-        return Collections.unmodifiableSet(installed.keySet());
+        return installed.accelerators();
+    }
+
+    /** Those that are used, and then those that cannot be, with the reason. */
+    public List<BitstreamInfo> bitstreams() {
+        return installed.store().describe();
     }
 
     public EngineStats stats() {
-        return dispatcher.stats(memory, hostFallbacks);
+        return dispatcher.stats(memory, hostFallbacks, installed.store().refused().size());
     }
 
     /** Closes the sessions, waits for what runs, and gives everything back. Idempotent. */
@@ -184,6 +199,7 @@ public final class Engine implements AutoCloseable {
             }
             closed = true;
         }
+        watcher.ifPresent(BitstreamWatcher::close);
         sessions.forEach(EngineSession::close);
         dispatcher.close();
         joinWorkers();
@@ -209,18 +225,8 @@ public final class Engine implements AutoCloseable {
         return dispatcher;
     }
 
-    /** @throws CoralException UNKNOWN_ACCELERATOR */
-    Installed installed(String accelerator) {
-        Installed found = installed.get(accelerator);
-        if (found == null) {
-            throw new CoralException(ErrorCode.UNKNOWN_ACCELERATOR,
-                "no device here runs the accelerator: accelerator=" + accelerator + ", platforms="
-                    + devices().stream().map(device -> device.vendor() + "/" + device.platform())
-                        .collect(toCollection(TreeSet::new))
-                    + ", installed=" + store.all() + ", available=" + accelerators()
-                    + "; install a bitstream that implements it for one of these platforms");
-        }
-        return found;
+    InstalledBitstreams installed() {
+        return installed;
     }
 
     void forget(EngineSegment segment) {
@@ -235,7 +241,7 @@ public final class Engine implements AutoCloseable {
     }
 
     /** One for each run that may happen at once; where there is copying to do, one more that copies meanwhile. */
-    private int lanes(Device device, int configured) {
+    private static int lanes(Device device, BitstreamStore store, int configured) {
         if (configured > 0) {
             return configured;
         }
@@ -244,14 +250,20 @@ public final class Engine implements AutoCloseable {
         return Math.min(MAX_LANES, device.sharesHostMemory() ? units : units + 1);
     }
 
-    private void install(List<Device> devices) {
-        for (String name : store.accelerators()) {
-            List<List<Bitstream>> candidates = devices.stream()
-                .map(device -> store.implementing(name, device::accepts)).toList();
-            if (candidates.stream().anyMatch(some -> !some.isEmpty())) {
-                installed.put(name, new Installed(name, candidates));
-            }
-        }
+    private void reloadBitstreams(EngineConfig config) {
+        BitstreamStore store = read(config, installed.store());
+        installed = new InstalledBitstreams(store, workers.stream().map(DeviceWorker::device).toList());
+        LOG.info("bitstreams changed: installed={}, accelerators={}", store.all(), accelerators());
+    }
+
+    /** Logs once what is wrong. */
+    private static BitstreamStore read(EngineConfig config, BitstreamStore before) {
+        Signatures signatures = Signatures.of(config);
+        signatures.problems().forEach(problem -> LOG.error("{}", problem));
+        BitstreamStore now = before.reload(config.paths(Key.BITSTREAMS), signatures);
+        now.refused().stream().filter(info -> !before.refused().contains(info)).forEach(info ->
+            LOG.error("bitstream is not used: manifest={}, {}", info.manifest(), info.problem()));
+        return now;
     }
 
     /** Often enough for what has this time limit. */

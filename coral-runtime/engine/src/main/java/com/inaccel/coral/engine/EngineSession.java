@@ -60,7 +60,7 @@ public final class EngineSession implements Session {
         String known = "";
         try {
             requireOpen();
-            Installed installed = engine.installed(request.accelerator());
+            Installed installed = engine.installed().find(account.allocation().name(), request.accelerator());
             known = request.accelerator();
             pending = bind(request, installed);
         } catch (CoralException e) {
@@ -91,7 +91,7 @@ public final class EngineSession implements Session {
 
     @Override
     public Set<String> accelerators() {
-        return engine.accelerators();
+        return engine.installed().accelerators(account.allocation().name());
     }
 
     @Override

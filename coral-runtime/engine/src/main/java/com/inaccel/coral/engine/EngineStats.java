@@ -12,6 +12,7 @@ import java.util.List;
  * @param limitBytes what both together may take
  * @param hostFallbacks 1 when no OpenCL device was found and the pure-Java device serves instead, else 0
  * @param retries requests run a second time because a device failed under the first
+ * @param bitstreamsRefused bitstreams that are there now and not used: broken, untrusted or at odds with another
  */
 public record EngineStats(
         List<DeviceStats> devices,
@@ -24,7 +25,8 @@ public record EngineStats(
         long pooledBytes,
         long limitBytes,
         long hostFallbacks,
-        long retries) {
+        long retries,
+        int bitstreamsRefused) {
 
     public EngineStats {
         devices = List.copyOf(devices);

@@ -264,6 +264,14 @@ final class Manifest {
             "bad bitstream: manifest=" + origin + ", " + what + "; correct the manifest or remove the bitstream", cause);
     }
 
+    /** For what names a directory of a repository. */
+    static void requireId(String what, String value) {
+        if (!ID.matcher(value).matches()) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT,
+                "not of the form " + ID + ": " + what + "=" + value + "; give it as the manifest does");
+        }
+    }
+
     /** For filters on directories. */
     static Predicate<java.nio.file.Path> isIn() {
         return directory -> java.nio.file.Files.isRegularFile(directory.resolve(FILE_NAME));

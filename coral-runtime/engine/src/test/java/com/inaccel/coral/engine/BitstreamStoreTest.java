@@ -11,6 +11,7 @@ import com.inaccel.coral.accelerators.Accelerator.Type;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,7 +53,7 @@ class BitstreamStoreTest {
     }
 
     private BitstreamStore load() {
-        return BitstreamStore.load(List.of(root));
+        return Vectors.bitstreams(root);
     }
 
     private static Bitstream find(BitstreamStore store, String accelerator) {
@@ -61,8 +62,8 @@ class BitstreamStoreTest {
 
     @Test
     void shouldLoadTheBuiltInBitstreams() {
-        BitstreamStore store = BitstreamStore.load(List.of());
-        assertThat(store.accelerators()).contains(Vectors.ADD);
+        BitstreamStore store = BitstreamStore.builtIn();
+        assertThat(BitstreamStore.accelerators(store.all())).contains(Vectors.ADD);
         assertThat(store.all()).allMatch(Bitstream::isBuiltIn);
     }
 
@@ -86,7 +87,7 @@ class BitstreamStoreTest {
     @Test
     void shouldTakeADirectoryOfOneBitstreamToo() {
         Path home = install("scale", MANIFEST);
-        assertThat(BitstreamStore.load(List.of(home)).accelerators()).contains("org.example.Vector.Scale");
+        assertThat(BitstreamStore.accelerators(Vectors.bitstreams(home).all())).contains("org.example.Vector.Scale");
     }
 
     @Test
@@ -197,10 +198,74 @@ class BitstreamStoreTest {
     }
 
     @Test
+    void shouldUseTheOthersWhenOneIsBroken() {
+        install("broken", "{");
+        install("contradicting", MANIFEST.replace("1.2", "1.3").replace("float *", "double *"));
+        install("right", MANIFEST.replace("1.2", "1.4"));
+        install("a-first", MANIFEST);
+        BitstreamStore store = BitstreamStore.builtIn()
+            .reload(List.of(root.resolve("missing"), root), Signatures.of(EngineConfig.defaults()));
+        assertThat(store.implementing("org.example.Vector.Scale", any -> true))
+            .extracting(bitstream -> bitstream.version().text()).containsExactly("1.4", "1.2");
+        assertThat(store.refused()).hasSize(3).noneMatch(BitstreamInfo::isUsed);
+        assertThat(store.describe()).containsAll(store.refused()).hasSize(store.all().size() + 3);
+    }
+
+    @Test
+    void shouldKeepBitstreamsThatHaveNotChangedAndReplaceThoseThatHave() throws IOException {
+        install("one", MANIFEST);
+        Path changing = install("two", MANIFEST.replace("1.2", "1.3"));
+        BitstreamStore before = load();
+        Files.writeString(changing.resolve("scale.cl"), "__kernel void scale(int better) { }");
+        install("three", MANIFEST.replace("1.2", "1.4"));
+        BitstreamStore after = before.reload(List.of(root), Signatures.of(EngineConfig.defaults()));
+        List<Bitstream> old = before.implementing("org.example.Vector.Scale", any -> true);
+        List<Bitstream> now = after.implementing("org.example.Vector.Scale", any -> true);
+        assertThat(now).hasSize(3).contains(old.get(1)).doesNotContain(old.get(0));
+        assertThat(after.all()).containsAll(builtIn(before));
+    }
+
+    private static List<Bitstream> builtIn(BitstreamStore store) {
+        return store.all().stream().filter(Bitstream::isBuiltIn).toList();
+    }
+
+    @Test
+    void shouldNoticeEveryChangeOfFiles() throws IOException {
+        Path home = install("one", MANIFEST);
+        List<List<String>> stamps = new ArrayList<>(List.of(BitstreamStore.stamp(List.of(root))));
+        assertThat(BitstreamStore.stamp(List.of(root))).isEqualTo(stamps.get(0));
+        Files.writeString(home.resolve("scale.cl"), "longer than it was before, this kernel is");
+        stamps.add(BitstreamStore.stamp(List.of(root)));
+        Files.writeString(root.resolve("new"), "n");
+        Files.move(root.resolve("new"), Files.createDirectories(root.resolve("id/1.0/hash")).resolve("scale.cl"));
+        stamps.add(BitstreamStore.stamp(List.of(root)));
+        Files.delete(home.resolve("scale.cl"));
+        stamps.add(BitstreamStore.stamp(List.of(root)));
+        stamps.add(BitstreamStore.stamp(List.of(root.resolve("missing"))));
+        assertThat(stamps).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void shouldRefuseFilesThatLeadOutOfTheDirectory() throws IOException {
+        Path home = install("scale", MANIFEST);
+        Files.move(home.resolve("scale.cl"), root.resolve("outside.cl"));
+        Files.createSymbolicLink(home.resolve("scale.cl"), root.resolve("outside.cl"));
+        assertThat(failure(this::load).getMessage()).contains("field=name", "leads out of the bitstream's directory");
+        Files.delete(home.resolve("scale.cl"));
+        Files.createDirectories(home.resolve("data"));
+        Files.move(root.resolve("outside.cl"), home.resolve("data/scale.cl"));
+        Files.createSymbolicLink(home.resolve("scale.cl"), Path.of("data/scale.cl")); // as mounted volumes have it
+        assertThat(find(load(), "org.example.Vector.Scale").isSource()).isTrue();
+        Files.delete(home.resolve("scale.cl"));
+        Files.createDirectories(home.resolve("scale.cl"));
+        assertThat(failure(this::load).getMessage()).contains("not a file: scale.cl");
+    }
+
+    @Test
     void shouldRefuseAnEmptyManifestAndAMissingDirectory() {
         install("empty", "");
         assertThat(failure(this::load).code()).isEqualTo(ErrorCode.BAD_BITSTREAM);
-        assertThat(failure(() -> BitstreamStore.load(List.of(root.resolve("missing")))).getMessage())
+        assertThat(failure(() -> Vectors.bitstreams(root.resolve("missing"))).getMessage())
             .contains("missing", "coral.bitstreams");
     }
 }

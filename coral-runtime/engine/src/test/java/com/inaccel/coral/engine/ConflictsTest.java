@@ -36,7 +36,7 @@ class ConflictsTest {
                 new HostDevice(1L << 30))));
         }
         engine = Engine.start(EngineConfig.of(Map.of("coral.queue.limit", "4", "coral.scheduler.starvation", "0s")),
-            BitstreamStore.load(List.of()), List.copyOf(devices), 0);
+            BitstreamStore.builtIn(), List.copyOf(devices), 0);
         session = engine.open(TENANT);
         segment = session.allocate(4096);
         for (int i = 0; i < FLOATS; i++) {

@@ -8,6 +8,6 @@ class EmulatedHostDeviceTest extends DeviceContract {
     Engine start() {
         Device device = new EmulatedDevice("xilinx-u250-0", "xilinx", "u250", 4 << 20, Duration.ofMillis(1),
             new HostDevice(1L << 30));
-        return Engine.start(EngineConfig.defaults(), BitstreamStore.load(List.of()), List.of(device), 0);
+        return Engine.start(EngineConfig.defaults(), BitstreamStore.builtIn(), List.of(device), 0);
     }
 }

@@ -69,7 +69,7 @@ class EngineListenerTest {
 
     private void start(String hang) {
         engine = Engine.start(EngineConfig.of(Map.of("coral.device.hang", hang, "coral.device.probe", "1ms")),
-            BitstreamStore.load(List.of()), List.of(device), 0, heard);
+            BitstreamStore.builtIn(), List.of(device), 0, heard);
         session = engine.open(TENANT);
     }
 

@@ -53,7 +53,7 @@ class EngineTest {
         Map<String, String> values = new HashMap<>(config);
         values.putIfAbsent("coral.queue.limit", "4");
         values.putIfAbsent("coral.device.lanes", "1");
-        return Engine.start(EngineConfig.of(values), BitstreamStore.load(List.of()), List.of(device), 0);
+        return Engine.start(EngineConfig.of(values), BitstreamStore.builtIn(), List.of(device), 0);
     }
 
     private CompletableFuture<Completion> occupyDevice(Vectors vectors) {

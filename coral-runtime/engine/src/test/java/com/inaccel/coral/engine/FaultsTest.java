@@ -36,7 +36,7 @@ class FaultsTest {
         }
         engine = Engine.start(
             EngineConfig.of(Map.of("coral.device.hang", hang, "coral.device.probe", "1ms")),
-            BitstreamStore.load(List.of()), List.copyOf(devices), 0);
+            BitstreamStore.builtIn(), List.copyOf(devices), 0);
         session = engine.open(TENANT);
     }
 

@@ -48,7 +48,7 @@ class LanesTest {
             devices.add(new GatedDevice(new EmulatedDevice("xilinx-u250-" + i, "xilinx", "u250", MEMORY, Duration.ZERO,
                 units, new HostDevice(1L << 30))));
         }
-        engine = Engine.start(EngineConfig.of(values), BitstreamStore.load(List.of()), List.copyOf(devices), 0);
+        engine = Engine.start(EngineConfig.of(values), BitstreamStore.builtIn(), List.copyOf(devices), 0);
         session = engine.open(TENANT);
         return devices;
     }

@@ -74,7 +74,7 @@ class LimitsTest {
             devices.add(new EmulatedDevice(vendor, vendor, "card", 64 << 20, Duration.ZERO,
                 new OpenClDevice("cl-" + vendor, found, false)));
         }
-        engine = Engine.start(EngineConfig.defaults(), BitstreamStore.load(List.of(root)), devices, 0);
+        engine = Engine.start(EngineConfig.defaults(), Vectors.bitstreams(root), devices, 0);
         session = engine.open(TENANT);
         output = session.allocate(4);
     }

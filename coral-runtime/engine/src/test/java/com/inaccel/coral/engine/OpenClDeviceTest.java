@@ -19,6 +19,6 @@ class OpenClDeviceTest extends DeviceContract {
 
     static Engine start(boolean copies) {
         Device device = new OpenClDevice("cl-0", device(), copies);
-        return Engine.start(EngineConfig.defaults(), BitstreamStore.load(List.of()), List.of(device), 0);
+        return Engine.start(EngineConfig.defaults(), BitstreamStore.builtIn(), List.of(device), 0);
     }
 }

@@ -54,7 +54,7 @@ class OpenClProgramTest {
     }
 
     private Engine start(Path home) {
-        return Engine.start(EngineConfig.defaults(), BitstreamStore.load(List.of(home)),
+        return Engine.start(EngineConfig.defaults(), Vectors.bitstreams(home),
             List.of(new OpenClDevice("cl-0", found, false)), 0);
     }
 
@@ -87,7 +87,7 @@ class OpenClProgramTest {
     @Test
     void shouldRunTheSameFromTheDriversBinary() throws IOException {
         Path source = install("source", "scale.cl", SOURCE.getBytes(UTF_8));
-        Bitstream bitstream = BitstreamStore.load(List.of(source)).implementing(SCALE, any -> true).get(0);
+        Bitstream bitstream = Vectors.bitstreams(source).implementing(SCALE, any -> true).get(0);
         byte[] binary;
         try (OpenClDevice device = new OpenClDevice("cl-0", found, false)) {
             device.program(bitstream);
@@ -136,7 +136,7 @@ class OpenClProgramTest {
     @Test
     void shouldBuildEveryBuiltInBitstream() {
         try (OpenClDevice device = new OpenClDevice("cl-0", found, false)) {
-            for (Bitstream bitstream : BitstreamStore.load(List.of()).all()) {
+            for (Bitstream bitstream : BitstreamStore.builtIn().all()) {
                 device.program(bitstream);
                 assertThat(device.binary(bitstream)).as(bitstream.origin()).isNotEmpty();
             }

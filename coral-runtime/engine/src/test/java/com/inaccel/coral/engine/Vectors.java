@@ -10,6 +10,7 @@ import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.Request;
 import com.inaccel.coral.Session;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -129,6 +130,16 @@ final class Vectors implements AutoCloseable {
         for (String fragment : fragments) {
             assertThat(failure.getMessage()).contains(fragment);
         }
+    }
+
+    /** The built-in bitstreams and those in a directory, all of which must be usable. */
+    static BitstreamStore bitstreams(Path directory) {
+        BitstreamStore store =
+            BitstreamStore.builtIn().reload(List.of(directory), Signatures.of(EngineConfig.defaults()));
+        store.refused().forEach(info -> {
+            throw new CoralException(ErrorCode.BAD_BITSTREAM, info.problem());
+        });
+        return store;
     }
 
     /** Polls, for what happens on other threads without a future to wait for. */

@@ -164,7 +164,7 @@ final class ClientConnection implements Runnable {
     private ManagerMessage.Builder welcome() {
         Wire.Welcome.Builder welcome = Wire.Welcome.newBuilder()
             .setVersion(FrameChannel.PROTOCOL_VERSION)
-            .addAllAccelerators(server.engine().accelerators())
+            .addAllAccelerators(session.accelerators())
             .setMaxOutstandingRequests(server.limits().requestsPerConnection());
         for (DeviceInfo device : server.engine().devices()) {
             welcome.addDevices(encode(device));

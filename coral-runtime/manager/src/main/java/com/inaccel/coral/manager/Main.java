@@ -18,6 +18,7 @@ public final class Main {
             .addSubcommand(NodeCommand.commandLine())
             .addSubcommand(new TopCommand())
             .addSubcommand(ConfigCommand.commandLine())
+            .addSubcommand(BitstreamCommand.commandLine())
             .setExecutionExceptionHandler((failure, command, parsed) -> {
                 if (!(failure instanceof CoralException coral)) {
                     throw failure;

@@ -17,7 +17,7 @@ public final class FailingEngine implements AutoCloseable {
             .mapToObj(i -> new EmulatedDevice("xilinx-u250-" + i, "xilinx", "u250", 1L << 28, Duration.ZERO,
                 new HostDevice(1L << 30)))
             .toList();
-        engine = Engine.start(EngineConfig.of(Map.of("coral.device.probe", "10ms")), BitstreamStore.load(List.of()),
+        engine = Engine.start(EngineConfig.of(Map.of("coral.device.probe", "10ms")), BitstreamStore.builtIn(),
             List.copyOf(this.devices), 0, listener);
     }
 
