@@ -61,7 +61,7 @@ class ProgrammingTest {
     }
 
     private void start(Map<String, String> config) {
-        engine = Engine.start(EngineConfig.of(config), BitstreamStore.load(List.of(root)), List.of(device), 0);
+        engine = Engine.start(EngineConfig.of(config), Vectors.bitstreams(root), List.of(device), 0);
         session = engine.open(TENANT);
         numbers = session.allocate(4096);
     }

@@ -49,6 +49,8 @@ enum Metric {
     MEMORY_LIMIT(Type.GAUGE, "coral_shared_memory_limit_bytes", "What all allocations together may take of it", ""),
     HOST_FALLBACKS(Type.GAUGE, "coral_host_fallbacks",
         "1 when no OpenCL device was found and the pure-Java device serves instead", ""),
+    BITSTREAMS_REFUSED(Type.GAUGE, "coral_bitstreams_refused",
+        "Bitstreams that are there and not used: broken, untrusted or at odds with another", ""),
     EVENTS(Type.COUNTER, "coral_events_total", "Events, those that the event log left out included", "event"),
     EVENTS_LOST(Type.COUNTER, "coral_events_lost_total",
         "Events that could not be written to the event log: its disk is full or too slow", "");

@@ -152,6 +152,7 @@ final class Metrics {
             allocations(Metric.MEMORY_QUOTA, allocations, one -> one.allocation().quotaBytes()),
             single(Metric.MEMORY_LIMIT, stats.limitBytes()),
             single(Metric.HOST_FALLBACKS, stats.hostFallbacks()),
+            single(Metric.BITSTREAMS_REFUSED, stats.bitstreamsRefused()),
             CounterSnapshot.builder().name(Metric.REQUEST_RETRIES.stem()).help(Metric.REQUEST_RETRIES.help())
                 .dataPoint(CounterDataPointSnapshot.builder().value((double) stats.retries()).build()).build()));
         InfoSnapshot.Builder present = InfoSnapshot.builder().name(Metric.DEVICE.stem()).help(Metric.DEVICE.help());
