@@ -26,7 +26,7 @@ class HistoryTest {
             List.of(new DeviceStats("d", true, "", 0, 0, 0, 0, 0, TimeUnit.MILLISECONDS.toNanos(busyMillis))),
             waiting.keySet().stream().sorted()
                 .map(name -> new AllocationStats(new Allocation(name, 1, 1), 1, waiting.get(name), 0, 0, 0)).toList(),
-            0, 0, 0, 0, 0, 0, 0, 0, 0), totals);
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0), totals);
     }
 
     private static Totals totals(long done, long failed, int bucket) {
