@@ -113,8 +113,7 @@ final class Console implements AutoCloseable {
                 one.allocation().quotaBytes()));
         }
         return new ConsoleState(ConsoleState.VERSION, System.currentTimeMillis(), startedMillis, managerAddress,
-            new ConsoleState.Engine(stats.requestsDone(), stats.requestsFailed(), stats.requestsCancelled(), rate,
-                stats.queueLength(), stats.retries(), stats.hostFallbacks() > 0, stats.usedBytes(), stats.pooledBytes(),
+            new ConsoleState.Engine(telemetry.done(), telemetry.failed(), telemetry.cancelled(), rate, stats.queueLength(), stats.retries(), stats.hostFallbacks() > 0, stats.usedBytes(), stats.pooledBytes(),
                 stats.limitBytes()),
             devices(stats), allocations, history.lines(), telemetry.requests().latestFirst(),
             telemetry.events().failures().stream().map(Event::toJson).toList());

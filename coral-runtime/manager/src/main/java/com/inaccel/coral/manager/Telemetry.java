@@ -9,12 +9,16 @@ import java.time.Clock;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 
 /** Everything that can be seen of a manager: counted, told as events, remembered. Opened before its engine, closed after. */
 final class Telemetry implements EngineListener, AutoCloseable {
     private final Metrics metrics = new Metrics();
     private final RecentRequests requests = new RecentRequests();
     private final EventLog events;
+    private final LongAdder done = new LongAdder();
+    private final LongAdder failed = new LongAdder();
+    private final LongAdder cancelled = new LongAdder();
 
     /** @param destination of the event log: a file's path, {@code -} for standard output, empty for nowhere */
     Telemetry(String destination) {
@@ -33,8 +37,22 @@ final class Telemetry implements EngineListener, AutoCloseable {
         return events;
     }
 
+    long done() {
+        return done.sum();
+    }
+
+    /** Refused ones included, cancelled ones not. */
+    long failed() {
+        return failed.sum();
+    }
+
+    long cancelled() {
+        return cancelled.sum();
+    }
+
     @Override
     public void requestDone(Allocation allocation, String accelerator, Completion completion) {
+        done.increment();
         metrics.requestDone(allocation.name(), accelerator, completion);
         requests.add(new RecentRequests.Ended(System.currentTimeMillis(), allocation.name(), accelerator,
             completion.device(), completion.queueNanos(), completion.transferNanos(), completion.runNanos(), Metrics.DONE));
@@ -45,7 +63,10 @@ final class Telemetry implements EngineListener, AutoCloseable {
         metrics.requestFailed(allocation.name(), accelerator, code.name());
         requests.add(new RecentRequests.Ended(System.currentTimeMillis(), allocation.name(), accelerator,
             /* device= */ "", 0, 0, 0, code.name()));
-        if (code != ErrorCode.CANCELLED) {
+        if (code == ErrorCode.CANCELLED) {
+            cancelled.increment();
+        } else {
+            failed.increment();
             Map<Event.Field, Object> fields = new EnumMap<>(Map.of(
                 Event.Field.ALLOCATION, allocation.name(), Event.Field.CODE, code.name(), Event.Field.MESSAGE, message));
             if (!accelerator.isEmpty()) {

@@ -20,7 +20,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,25 +34,39 @@ class ConsoleTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final long QUOTA = 64L << 20;
 
+    /** One for all tests: it takes a second to start. */
+    private static Chromium browser;
+
     @TempDir
-    Path directory;
+    Path root;
 
     private final Telemetry telemetry = new Telemetry("");
     private final FailingEngine failing = new FailingEngine(2, telemetry);
     private Manager manager;
     private Console console;
-    private Chromium browser;
 
     private interface Question {
         boolean isTrue() throws IOException;
     }
 
+    @BeforeAll
+    static void startBrowser(@TempDir Path profile) throws IOException {
+        browser = new Chromium(profile);
+    }
+
+    @AfterAll
+    static void closeBrowser() throws IOException {
+        if (browser != null) {
+            browser.close();
+        }
+    }
+
     @BeforeEach
     void start() throws IOException {
-        manager = Manager.start(failing.engine(), telemetry, Files.createDirectory(directory.resolve("root")),
-            new Allocation("node", QUOTA, 1), Limits.defaults());
+        manager = Manager.start(failing.engine(), telemetry, root, new Allocation("node", QUOTA, 1), Limits.defaults());
         console = start(0);
-        browser = new Chromium(Files.createDirectory(directory.resolve("profile")));
+        browser.size(1280, 800);
+        browser.prefer("light");
     }
 
     private Console start(int port) {
@@ -60,7 +76,9 @@ class ConsoleTest {
     @AfterEach
     void close() throws IOException {
         try (telemetry; failing; Manager served = manager; Console shown = console) {
-            browser.close();
+            browser.open("about:blank");
+            browser.problems();
+            browser.requested(); // the next test's start here
         }
         Leaks.assertNone();
     }
@@ -138,6 +156,7 @@ class ConsoleTest {
                 session.submit(Request.of("<img src=x onerror=alert(1)>").build()));
             eventuallyReads("#failures", "request failed UNKNOWN_ACCELERATOR", "node", "<img src=x onerror=alert(1)>");
             eventuallyReads("#requests", "not installed", "UNKNOWN_ACCELERATOR");
+            eventuallyReads("#tile-failed", "1");
             add(session, output, 1);
             failing.vanish();
             SessionContract.assertFails(ErrorCode.DEVICE_FAILED,
@@ -163,6 +182,24 @@ class ConsoleTest {
         eventuallyReads("#unreachable", "has not answered since");
         console = start(port);
         eventually("it answers again", () -> !browser.isVisible("#unreachable"));
+    }
+
+    @Test
+    void shouldShowAllOfALongListWhenAsked() throws Exception {
+        browser.open(url());
+        try (Session session = Coral.open(manager.address()); Segment output = session.allocate(4096)) {
+            add(session, output, 20);
+            eventuallyReads("button[data-list=requests]", "Show all 20");
+            assertThat(rows()).isEqualTo(12);
+            browser.click("button[data-list=requests]");
+            assertThat(rows()).isEqualTo(20);
+            browser.click("button[data-list=requests]");
+            assertThat(rows()).isEqualTo(12);
+        }
+    }
+
+    private int rows() throws IOException {
+        return browser.run("return document.querySelectorAll('#requests tbody tr').length").asInt();
     }
 
     @Test

@@ -5,6 +5,7 @@ const PERIOD_MILLIS = 1000;
 const PATIENCE_MILLIS = 5000;
 const CHART_SECONDS = 300;
 const LINES = 8; // colours
+const SHORT = { failures: 6, requests: 12 }; // how many are shown until all are asked for
 const VERSION = 1;
 
 const byId = id => document.getElementById(id);
@@ -99,6 +100,15 @@ function table(id, items, columns, rowClass) {
   });
   byId(id).hidden = items.length === 0;
   byId(id + '-empty').hidden = items.length > 0;
+}
+
+// The first of a list's items, or all where that was asked for; the button below the list says how many there are.
+function shortened(id, items) {
+  const button = document.querySelector('button[data-list=' + id + ']');
+  const whole = button.getAttribute('aria-pressed') === 'true';
+  button.hidden = items.length <= SHORT[id];
+  put(button, whole ? 'Show fewer' : 'Show all ' + items.length);
+  return whole ? items : items.slice(0, SHORT[id]);
 }
 
 function definition(term, className) {
@@ -240,7 +250,7 @@ function showAllocations(allocations) {
 
 function showRequests(requests) {
   const ran = (one, text) => one.device ? text : '–';
-  table('requests', requests, [
+  table('requests', shortened('requests', requests), [
     ['', one => time(one.endedMillis)],
     ['head', one => one.accelerator || 'not installed'],
     ['outcome double', one => one.outcome],
@@ -253,7 +263,7 @@ function showRequests(requests) {
 }
 
 function showFailures(events) {
-  repeat(byId('failures'), events, () => {
+  repeat(byId('failures'), shortened('failures', events), () => {
     const item = element('li');
     item.append(element('time'), element('b'), element('span'), element('p'));
     return item;
@@ -283,6 +293,7 @@ function show(state) {
 // ---------------------------------------------------------------- asking
 
 let paused = false;
+let latest = null;
 let lostSince = null;
 let timer = null;
 
@@ -310,6 +321,7 @@ async function ask() {
       throw new Error('it is another version: reload this page');
     }
     if (!paused) {
+      latest = state;
       show(state);
     }
   } catch (failure) {
@@ -332,5 +344,15 @@ byId('pause').addEventListener('click', event => {
   event.target.setAttribute('aria-pressed', String(paused));
   poll();
 });
+for (const button of document.querySelectorAll('button.all')) {
+  button.addEventListener('click', () => {
+    const whole = button.getAttribute('aria-pressed') !== 'true';
+    button.setAttribute('aria-pressed', String(whole));
+    byId(button.dataset.list).classList.toggle('whole', whole);
+    if (latest !== null) {
+      show(latest);
+    }
+  });
+}
 document.addEventListener('visibilitychange', poll);
 poll();
