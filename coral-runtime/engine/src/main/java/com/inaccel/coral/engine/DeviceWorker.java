@@ -185,7 +185,7 @@ final class DeviceWorker {
     }
 
     DeviceStats stats(long nowNanos) {
-        return new DeviceStats(device.info().id(), healthy, programming.last(), memory.bytes(), requests, failures,
+        return new DeviceStats(device.info().id(), healthy, programming.last(), memory.bytes(), inFlight, requests, failures,
             memory.evictions(), programming.count(), busyNanos + (inFlight > 0 ? nowNanos - busySinceNanos : 0));
     }
 

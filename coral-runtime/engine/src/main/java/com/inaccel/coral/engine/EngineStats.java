@@ -53,6 +53,7 @@ public record EngineStats(
      *
      * @param bitstream {@code id version} of the last one programmed; empty before the first
      * @param residentBytes device memory that copies of sealed segments take; 0 where the host's memory is used in place
+     * @param running requests on its lanes now
      * @param requests that its lanes took
      * @param failures times that it failed, however many requests it worked on then
      * @param busyNanos time during which it worked on at least one request, programming and copying included
@@ -62,6 +63,7 @@ public record EngineStats(
             boolean healthy,
             String bitstream,
             long residentBytes,
+            int running,
             long requests,
             long failures,
             long evictions,

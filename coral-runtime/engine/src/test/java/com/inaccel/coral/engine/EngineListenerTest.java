@@ -138,8 +138,10 @@ class EngineListenerTest {
             first.submit();
             assertThat(engine.stats().allocations()).containsExactly(
                 new AllocationStats(other, 1, 0, 0, 0, 0), new AllocationStats(TENANT, 1, 2, 2, 8192, 0));
+            assertThat(engine.stats().devices().get(0).running()).isPositive();
             device.heal();
         }
+        Vectors.eventually("nothing runs", () -> engine.stats().devices().get(0).running() == 0);
         Vectors.eventually("the other has gone", () -> engine.stats().allocations().size() == 1);
     }
 }

@@ -128,7 +128,7 @@ final class Console implements AutoCloseable {
             DeviceStats device = stats.devices().get(i);
             devices.add(new ConsoleState.Device(info.id(), info.vendor(), info.platform(), info.description(),
                 device.healthy(), device.bitstream(), info.computeUnits(), utilization.getOrDefault(info.id(), 0),
-                device.residentBytes(), info.memoryBytes(), device.requests(), device.failures(), device.programmings(),
+                device.running(), device.residentBytes(), info.memoryBytes(), device.requests(), device.failures(), device.programmings(),
                 device.evictions()));
         }
         return devices;

@@ -41,7 +41,7 @@ record ConsoleState(
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Device(
             String id, String vendor, String platform, String description, boolean healthy, String bitstream,
-            int computeUnits, int utilizationPercent, long residentBytes, long memoryBytes,
+            int computeUnits, int utilizationPercent, int running, long residentBytes, long memoryBytes,
             long requests, long failures, long programmings, long evictions) { }
 
     /**

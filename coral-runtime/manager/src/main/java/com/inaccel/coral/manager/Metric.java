@@ -30,6 +30,7 @@ enum Metric {
     DEVICE_PROGRAMMED(Type.INFO, "coral_device_programmed_info", "1 for the bitstream programmed last", "device, bitstream"),
     DEVICE_BUSY(Type.COUNTER, "coral_device_busy_seconds_total",
         "Time spent on requests, programming and copying included", "device"),
+    DEVICE_RUNNING(Type.GAUGE, "coral_device_requests_running", "Requests on the device now, being copied or run", "device"),
     DEVICE_REQUESTS(Type.COUNTER, "coral_device_requests_total", "Requests that the device took", "device"),
     DEVICE_FAILURES(Type.COUNTER, "coral_device_failures_total", "Failures of the device itself", "device"),
     DEVICE_PROGRAMMINGS(Type.COUNTER, "coral_device_programmings_total", "Times that the device was programmed",

@@ -142,6 +142,7 @@ final class Metrics {
             counters(Metric.DEVICE_PROGRAMMINGS, devices, DeviceStats::programmings),
             counters(Metric.DEVICE_EVICTIONS, devices, DeviceStats::evictions),
             gauges(Metric.DEVICE_HEALTHY, "device", devices, DeviceStats::id, device -> device.healthy() ? 1 : 0),
+            gauges(Metric.DEVICE_RUNNING, "device", devices, DeviceStats::id, DeviceStats::running),
             gauges(Metric.DEVICE_RESIDENT, "device", devices, DeviceStats::id, DeviceStats::residentBytes),
             gauges(Metric.DEVICE_MEMORY, "device", infos, DeviceInfo::id, DeviceInfo::memoryBytes),
             allocations(Metric.REQUESTS_WAITING, allocations, AllocationStats::waiting),

@@ -23,7 +23,7 @@ class HistoryTest {
     /** At a second of the test's clock. */
     private void sample(double second, long busyMillis, Map<String, Integer> waiting, Map<String, Totals> totals) {
         history.sample((long) (second * 1_000), (long) (second * TimeUnit.SECONDS.toNanos(1)), new EngineStats(
-            List.of(new DeviceStats("d", true, "", 0, 0, 0, 0, 0, TimeUnit.MILLISECONDS.toNanos(busyMillis))),
+            List.of(new DeviceStats("d", true, "", 0, 0, 0, 0, 0, 0, TimeUnit.MILLISECONDS.toNanos(busyMillis))),
             waiting.keySet().stream().sorted()
                 .map(name -> new AllocationStats(new Allocation(name, 1, 1), 1, waiting.get(name), 0, 0, 0)).toList(),
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0), totals);

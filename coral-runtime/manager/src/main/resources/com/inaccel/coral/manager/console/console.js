@@ -209,7 +209,7 @@ function makeDevice() {
   title.append(element('span'), element('span', 'health'));
   const list = element('dl');
   list.append(definition('Programmed', 'whole'), definition('Utilization'), definition('Resident', 'double'),
-    ...['Compute units', 'Requests', 'Failures', 'Programmings', 'Evictions'].map(term => definition(term)));
+    ...['Compute units', 'Running', 'Requests', 'Failures', 'Programmings', 'Evictions'].map(term => definition(term)));
   const meter = element('meter');
   meter.max = 100;
   card.append(title, element('p'), meter, list);
@@ -228,7 +228,7 @@ function fillDevice(card, device) {
   const values = list.querySelectorAll('dd');
   [device.bitstream || 'nothing yet', percent(device.utilizationPercent),
     bytes(device.residentBytes) + ' of ' + bytes(device.memoryBytes), number(device.computeUnits),
-    number(device.requests), number(device.failures), number(device.programmings), number(device.evictions)]
+    number(device.running), number(device.requests), number(device.failures), number(device.programmings), number(device.evictions)]
     .forEach((text, i) => put(values[i], text));
 }
 
