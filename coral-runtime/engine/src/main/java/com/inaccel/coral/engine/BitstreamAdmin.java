@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -54,7 +55,7 @@ public final class BitstreamAdmin {
         BitstreamRecord given = directory.record();
         byte[] record = visibleTo.isEmpty() ? directory.recordBytes()
             : BitstreamRecord.of(directory.bitstream(), directory.files(), visibleTo).bytes();
-        boolean same = visibleTo.isEmpty() || List.copyOf(new java.util.TreeSet<>(visibleTo)).equals(given.visibleTo());
+        boolean same = visibleTo.isEmpty() || List.copyOf(new TreeSet<>(visibleTo)).equals(given.visibleTo());
         byte[] kept = same ? directory.signatures() : new byte[0];
         byte[] signed = privateKey.map(key -> append(kept, Signatures.sign(key, record))).orElse(kept);
         signatures.signer(directory.origin(), record, signed);

@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +66,7 @@ record BitstreamRecord(
         }
         BitstreamRecord found = of(bitstream, files, new TreeSet<>(record.visibleTo));
         if (!Set.copyOf(found.files).equals(Set.copyOf(record.files))) {
-            Set<FileHash> differing = new java.util.HashSet<>(found.files);
+            Set<FileHash> differing = new HashSet<>(found.files);
             record.files.forEach(differing::remove);
             throw bad(origin, "record=" + FILE_NAME + ", problem=files differ from those recorded, found="
                 + differing, null);
@@ -80,7 +82,7 @@ record BitstreamRecord(
     byte[] bytes() {
         try {
             byte[] json = JSON.writeValueAsBytes(this);
-            byte[] line = java.util.Arrays.copyOf(json, json.length + 1);
+            byte[] line = Arrays.copyOf(json, json.length + 1);
             line[json.length] = '\n';
             return line;
         } catch (JsonProcessingException e) {

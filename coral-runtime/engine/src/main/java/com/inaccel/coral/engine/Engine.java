@@ -22,7 +22,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Devices, bitstreams, shared memory and the scheduler between them, for any number of sessions. No network.
  *
- * <p>Threads: one for each lane of a device, and one for housekeeping (deadlines, hangs, idle memory). Thread-safe.
+ * <p>Threads: one for each lane of a device, and one for housekeeping (deadlines, hangs, idle memory), and
+ * one that looks for changed bitstreams where directories of them are configured. Thread-safe.
  */
 public final class Engine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Engine.class);

@@ -6,6 +6,7 @@ import com.inaccel.coral.engine.EngineConfig.Key;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -163,7 +164,7 @@ final class Signatures {
         try {
             KeyPair pair = KeyPairGenerator.getInstance(ALGORITHM).generateKeyPair();
             if (Files.exists(publicKeyFile)) {
-                throw new java.nio.file.FileAlreadyExistsException(publicKeyFile.toString());
+                throw new FileAlreadyExistsException(publicKeyFile.toString());
             }
             Files.createFile(privateKeyFile, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
             Files.writeString(privateKeyFile, pem("PRIVATE KEY", pair.getPrivate().getEncoded()));

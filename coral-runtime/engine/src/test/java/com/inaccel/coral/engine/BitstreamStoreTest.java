@@ -68,6 +68,13 @@ class BitstreamStoreTest {
     }
 
     @Test
+    void shouldPreferSharedSourcesToStaleCopiesBesideTheManifest() {
+        assertThat(getClass().getResource("/com/inaccel/coral/accelerators/kmeans/common.cl")).isNotNull();
+        assertThat(BitstreamStore.builtIn().all()).extracting(Bitstream::sourceCode)
+            .noneMatch(source -> source.contains("#error stale"));
+    }
+
+    @Test
     void shouldReadTheOriginalFormat() {
         install("scale", MANIFEST);
         Bitstream bitstream = find(load(), "org.example.Vector.Scale");
