@@ -106,7 +106,7 @@ public final class Engine implements AutoCloseable {
         repositories.forEach(repository -> new BitstreamRepository(repository).sweep());
         List<Path> watched = Stream.of(repositories, config.paths(Key.BITSTREAMS_TRUST)).flatMap(List::stream).toList();
         List<String> stamp = BitstreamStore.stamp(watched);
-        BitstreamStore store = read(config, BitstreamStore.builtIn());
+        BitstreamStore store = read(config, BitstreamStore.builtIn(), listener);
         Devices.Opened opened = Devices.open(config);
         Engine engine = start(config, store, opened.devices(), opened.hostFallbacks(), listener);
         Duration pause = config.duration(Key.BITSTREAMS_REFRESH);
@@ -252,18 +252,27 @@ public final class Engine implements AutoCloseable {
     }
 
     private void reloadBitstreams(EngineConfig config) {
-        BitstreamStore store = read(config, installed.store());
+        BitstreamStore store = read(config, installed.store(), listener);
         installed = new InstalledBitstreams(store, workers.stream().map(DeviceWorker::device).toList());
         LOG.info("bitstreams changed: installed={}, accelerators={}", store.all(), accelerators());
     }
 
-    /** Logs once what is wrong. */
-    private static BitstreamStore read(EngineConfig config, BitstreamStore before) {
+    /** Tells once what is new, and what is wrong. */
+    private static BitstreamStore read(EngineConfig config, BitstreamStore before, EngineListener listener) {
         Signatures signatures = Signatures.of(config);
         signatures.problems().forEach(problem -> LOG.error("{}", problem));
         BitstreamStore now = before.reload(config.paths(Key.BITSTREAMS), signatures);
-        now.refused().stream().filter(info -> !before.refused().contains(info)).forEach(info ->
-            LOG.error("bitstream is not used: manifest={}, {}", info.manifest(), info.problem()));
+        Set<BitstreamInfo> known = new HashSet<>(before.describe());
+        Set<BitstreamInfo> found = new HashSet<>(now.describe());
+        known.stream().filter(info -> info.isUsed() && !found.contains(info)).forEach(listener::bitstreamRemoved);
+        found.stream().filter(info -> !known.contains(info)).forEach(info -> {
+            if (info.isUsed()) {
+                listener.bitstreamInstalled(info);
+            } else {
+                LOG.error("bitstream is not used: manifest={}, {}", info.manifest(), info.problem());
+                listener.bitstreamRefused(info);
+            }
+        });
         return now;
     }
 

@@ -22,6 +22,14 @@ public interface EngineListener {
      */
     default void requestFailed(Allocation allocation, String accelerator, ErrorCode code, String message) { }
 
+    /** Found at the start or later; built-in ones are not told. */
+    default void bitstreamInstalled(BitstreamInfo bitstream) { }
+
+    default void bitstreamRemoved(BitstreamInfo bitstream) { }
+
+    /** Found, and not used. */
+    default void bitstreamRefused(BitstreamInfo bitstream) { }
+
     /** @param nanos that it took */
     default void programmed(DeviceInfo device, String bitstream, long nanos) { }
 

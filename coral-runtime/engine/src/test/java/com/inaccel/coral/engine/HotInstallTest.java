@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,7 @@ class HotInstallTest {
     @TempDir
     Path root;
 
+    private final List<String> heard = new CopyOnWriteArrayList<>();
     private Path repository;
     private EngineConfig config;
     private Engine engine;
@@ -54,7 +56,22 @@ class HotInstallTest {
         repository = Files.createDirectories(root.resolve("repository"));
         config = EngineConfig.of(Map.of("coral.emulate", "xilinx/u250:1", "coral.emulate.programming", "0ms",
             "coral.memory.limit", "1GB", "coral.bitstreams", repository.toString(), "coral.bitstreams.refresh", "10ms"));
-        engine = Engine.start(config);
+        engine = Engine.start(config, new EngineListener() {
+            @Override
+            public void bitstreamInstalled(BitstreamInfo info) {
+                heard.add("installed " + info.version());
+            }
+
+            @Override
+            public void bitstreamRemoved(BitstreamInfo info) {
+                heard.add("removed " + info.version());
+            }
+
+            @Override
+            public void bitstreamRefused(BitstreamInfo info) {
+                heard.add("refused " + info.manifest());
+            }
+        });
         red = engine.open(new Allocation("red", 1 << 20, 1));
         blue = engine.open(new Allocation("blue", 1 << 20, 1));
     }
@@ -108,6 +125,8 @@ class HotInstallTest {
         assertThat(told(red)).isEqualTo(9);
         remove(9);
         remove(1);
+        assertThat(heard).containsExactly("installed 1.0", "installed 10.0", "installed 9.0", "removed 10.0", "removed 9.0",
+            "removed 1.0");
         assertThat(red.accelerators()).doesNotContain(TELL);
         requireFailure(submit(red, red.allocate(4)), ErrorCode.UNKNOWN_ACCELERATOR, TELL);
     }
@@ -153,6 +172,7 @@ class HotInstallTest {
         eventually("it is noticed", () -> engine.stats().bitstreamsRefused() == 1);
         assertThat(engine.bitstreams()).filteredOn(info -> !info.isUsed()).singleElement()
             .returns(broken.resolve(Manifest.FILE_NAME).toString(), BitstreamInfo::manifest);
+        assertThat(heard).containsExactly("installed 1.0", "refused " + broken.resolve(Manifest.FILE_NAME));
         assertThat(told(red)).isEqualTo(1);
         Files.delete(broken.resolve(Manifest.FILE_NAME));
         eventually("it is noticed", () -> engine.stats().bitstreamsRefused() == 0);

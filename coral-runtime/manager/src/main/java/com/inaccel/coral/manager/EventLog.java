@@ -26,12 +26,14 @@ import org.slf4j.LoggerFactory;
  * The manager's events: the latest failures in memory, and all of them as lines of JSON where the operator wants them.
  * Thread-safe; whoever has an event never waits for the disk.
  *
- * <p>Of events of one kind from one allocation or device no more than {@value #MOST_PER_SECOND} a second are told; the next
+ * <p>Of events of one kind from one allocation, device or file no more than {@value #MOST_PER_SECOND} a second are told; the next
  * one after that says how many were left out. So no client fills the disk, nor drowns the others' events.
  */
 final class EventLog implements AutoCloseable {
     static final int MOST_PER_SECOND = 10;
     static final int REMEMBERED = 100;
+    /** An event's source is the first of these that it has. */
+    private static final List<Event.Field> SOURCES = List.of(Event.Field.ALLOCATION, Event.Field.DEVICE, Event.Field.FILE);
     private static final int QUEUED = 4_096;
     private static final Logger LOG = LoggerFactory.getLogger(EventLog.class);
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -128,7 +130,7 @@ final class EventLog implements AutoCloseable {
 
     /** Null when there were enough of these. */
     private Event admit(Event.Kind kind, Map<Event.Field, Object> fields) {
-        Object source = fields.getOrDefault(Event.Field.ALLOCATION, fields.getOrDefault(Event.Field.DEVICE, ""));
+        Object source = SOURCES.stream().filter(fields::containsKey).findFirst().<Object>map(fields::get).orElse("");
         Second second = told.computeIfAbsent(kind, any -> new HashMap<>())
             .computeIfAbsent(source.toString(), any -> new Second());
         long now = clock.instant().getEpochSecond();

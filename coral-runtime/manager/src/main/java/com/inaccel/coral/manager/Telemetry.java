@@ -4,6 +4,7 @@ import com.inaccel.coral.Completion;
 import com.inaccel.coral.DeviceInfo;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.Allocation;
+import com.inaccel.coral.engine.BitstreamInfo;
 import com.inaccel.coral.engine.EngineListener;
 import java.time.Clock;
 import java.util.EnumMap;
@@ -74,6 +75,32 @@ final class Telemetry implements EngineListener, AutoCloseable {
             }
             events.add(Event.Kind.REQUEST_FAILED, fields);
         }
+    }
+
+    @Override
+    public void bitstreamInstalled(BitstreamInfo bitstream) {
+        tell(Event.Kind.BITSTREAM_INSTALLED, bitstream);
+    }
+
+    @Override
+    public void bitstreamRemoved(BitstreamInfo bitstream) {
+        tell(Event.Kind.BITSTREAM_REMOVED, bitstream);
+    }
+
+    @Override
+    public void bitstreamRefused(BitstreamInfo bitstream) {
+        tell(Event.Kind.BITSTREAM_REFUSED, bitstream);
+    }
+
+    private void tell(Event.Kind kind, BitstreamInfo bitstream) {
+        Map<Event.Field, Object> fields = new EnumMap<>(Map.of(Event.Field.FILE, bitstream.manifest()));
+        if (!bitstream.bitstreamId().isEmpty()) {
+            fields.put(Event.Field.BITSTREAM, bitstream.bitstreamId() + " " + bitstream.version());
+        }
+        if (!bitstream.isUsed()) {
+            fields.put(Event.Field.MESSAGE, bitstream.problem());
+        }
+        events.add(kind, fields);
     }
 
     @Override

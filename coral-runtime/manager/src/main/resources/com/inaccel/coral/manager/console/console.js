@@ -273,7 +273,7 @@ function showFailures(events) {
     when.dateTime = event.time;
     put(when, time(event.time));
     put(what, event.event.replaceAll('_', ' ') + (event.code ? ' ' + event.code : ''));
-    put(where, [event.device, event.allocation, event.client].filter(Boolean).join(' · ')
+    put(where, [event.device, event.bitstream, event.allocation, event.client, event.file].filter(Boolean).join(' · ')
       + (event.suppressed ? ' (and ' + number(event.suppressed) + ' before it like this)' : ''));
     put(message, event.message || '');
   });
