@@ -13,7 +13,7 @@ public interface Segment extends AutoCloseable {
     /** Largest size of one segment in bytes: 2 GiB less one page. */
     long MAX_BYTES = (1L << 31) - 4096;
 
-    /** The id that the manager minted, unique within the session. */
+    /** Unique within the session. */
     long id();
 
     /** Usable bytes: a multiple of 4096; after {@link #seal} no less than the bytes declared used. */

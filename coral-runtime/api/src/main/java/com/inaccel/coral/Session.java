@@ -29,6 +29,10 @@ public interface Session extends AutoCloseable {
      * one of this session reads or writes keeps its place before or after it, in the order of submission, whatever their
      * priorities and however the earlier one ends. So neither waiting nor another segment is needed to chain requests, and what
      * a cancelled request still writes spoils none that is submitted after it.
+     *
+     * <p>Where a manager goes while the request is outstanding, the next one runs it again: accelerators that have no
+     * READ_WRITE slice depend on nothing else. A request with one, or whose input a later outstanding request writes, may
+     * have been run half-way, and fails with CONNECTION_LOST.
      */
     CompletableFuture<Completion> submit(Request request);
 
@@ -40,7 +44,10 @@ public interface Session extends AutoCloseable {
     /** Where this session leads: {@code unix:/run/coral/coral.sock} or {@code embedded:}. */
     String address();
 
-    /** False once it is closed or its connection broke: segments and requests are gone then, and a new one is needed. */
+    /**
+     * False once it is closed, or its manager went and none came in its place: segments and requests are gone then, and a
+     * new session is needed. While it looks for the next manager it is open, and what is asked of it waits.
+     */
     boolean isOpen();
 
     @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,6 +25,18 @@ class CoralTest {
         assertThat(Coral.defaultAddress(Map.of(), socket)).isEqualTo("unix:" + socket);
         assertThat(Coral.defaultAddress(Map.of("CORAL_ADDRESS", " "), socket)).isEqualTo("unix:" + socket);
         assertThat(Coral.defaultAddress(Map.of("CORAL_ADDRESS", " unix:/other "), socket)).isEqualTo("unix:/other");
+    }
+
+    @Test
+    void shouldTakeTheTimeToReconnectFromTheEnvironment() {
+        assertThat(Coral.defaultReconnect(Map.of())).isEqualTo(Duration.ofSeconds(30));
+        assertThat(Coral.defaultReconnect(Map.of("CORAL_RECONNECT", " 0s "))).isZero();
+        assertThat(Coral.defaultReconnect(Map.of("CORAL_RECONNECT", "250ms"))).isEqualTo(Duration.ofMillis(250));
+        assertThat(Coral.defaultReconnect(Map.of("CORAL_RECONNECT", "2m"))).isEqualTo(Duration.ofMinutes(2));
+        assertThatThrownBy(() -> Coral.defaultReconnect(Map.of("CORAL_RECONNECT", "30")))
+            .isInstanceOf(CoralException.class).hasMessageContaining("CORAL_RECONNECT=30").hasMessageContaining("ms, s, m or h");
+        assertThatThrownBy(() -> Coral.open("unix:/nowhere", Duration.ofSeconds(-1)))
+            .isInstanceOf(CoralException.class).hasMessageContaining("PT-1S");
     }
 
     @ParameterizedTest

@@ -22,9 +22,11 @@ import scala.collection.JavaConverters;
  * @param precision how features are stored and how fast they travel
  * @param requestTimeout after which one request, and with it its task, fails
  * @param passes whether passes that need no Spark job of their own take one all the same
+ * @param reconnect how long sessions wait for their manager to come back; zero: not at all
  * @param linger how long what was shipped of a cached dataset waits for its next fit; zero: not at all
  */
-public record CoralConf(String address, Precision precision, Duration requestTimeout, Passes passes, Duration linger)
+public record CoralConf(String address, Precision precision, Duration requestTimeout, Passes passes, Duration reconnect,
+        Duration linger)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -54,6 +56,9 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         PASSES("spark.coral.passes", "auto | jobs", "auto",
             "how a fit goes over its data: jobs is a Spark job for each pass; auto the same on a cluster, but where Spark runs "
                 + "locally one job whose tasks stay and do pass after pass, which is faster"),
+        RECONNECT("spark.coral.reconnect", "time", "30s",
+            "longest time that a task waits for a node manager that went to come back, without losing what was shipped; 0s: "
+                + "its task fails at once, and ships again when Spark repeats it"),
         SHIPMENT_LINGER("spark.coral.shipment.linger", "time", "60s",
             "longest time that what was shipped of a cached dataset, for fit(dataset, paramMap), waits for the next such "
                 + "fit; it goes earlier if the dataset is unpersisted; 0s: it goes with each fit");
@@ -93,7 +98,8 @@ public record CoralConf(String address, Precision precision, Duration requestTim
             choice(conf, Key.PRECISION, Precision.class),
             timeout(conf.getOrDefault(Key.REQUEST_TIMEOUT.key, Key.REQUEST_TIMEOUT.byDefault)),
             choice(conf, Key.PASSES, Passes.class),
-            linger(conf.getOrDefault(Key.SHIPMENT_LINGER.key, Key.SHIPMENT_LINGER.byDefault)));
+            notNegative(conf, Key.RECONNECT),
+            notNegative(conf, Key.SHIPMENT_LINGER));
     }
 
     /** The keys as a table for the user guide. */
@@ -136,11 +142,11 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         return Duration.ofSeconds(seconds);
     }
 
-    private static Duration linger(String value) {
+    private static Duration notNegative(Map<String, String> conf, Key key) {
+        String value = conf.getOrDefault(key.key, key.byDefault);
         long millis = JavaUtils.timeStringAs(value, TimeUnit.MILLISECONDS);
         if (millis < 0) {
-            throw new IllegalArgumentException(
-                "negative time: " + Key.SHIPMENT_LINGER.key + "=" + value + ", least=0s");
+            throw new IllegalArgumentException("negative time: " + key.key + "=" + value + ", least=0s");
         }
         return Duration.ofMillis(millis);
     }

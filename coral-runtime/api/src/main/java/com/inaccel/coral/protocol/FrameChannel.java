@@ -17,7 +17,7 @@ import java.util.Optional;
  */
 public final class FrameChannel implements AutoCloseable {
     /** Version of coral.proto; clients and managers of different versions refuse each other. */
-    public static final int PROTOCOL_VERSION = 1;
+    public static final int PROTOCOL_VERSION = 2;
     private static final int BUFFER_BYTES = 64 * 1024;
 
     private final UnixSocket socket;
@@ -46,6 +46,10 @@ public final class FrameChannel implements AutoCloseable {
      * @throws FrameException when the peer breaks the protocol
      */
     public <M extends MessageLite> Optional<M> read(Parser<M> parser) throws IOException {
+        // One that came with a frame yet to be read has at least a byte of it before or behind it.
+        if (!descriptors.isEmpty() && !in.hasRemaining()) {
+            throw new FrameException("descriptors that belong to no frame: waiting=" + descriptors.size());
+        }
         if (!fill(Frame.HEADER_BYTES)) {
             return Optional.empty();
         }

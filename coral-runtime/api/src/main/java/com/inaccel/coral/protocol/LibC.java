@@ -15,12 +15,17 @@ final class LibC {
     static final int MFD_CLOEXEC = 1;
     static final int MFD_ALLOW_SEALING = 2;
 
+    static final int F_GETFL = 3;
+    static final int O_ACCMODE = 3;
+    static final int O_RDWR = 2;
     static final int F_DUPFD_CLOEXEC = 1030;
     static final int F_ADD_SEALS = 1033;
     static final int F_GET_SEALS = 1034;
     static final int F_SEAL_SEAL = 1;
     static final int F_SEAL_SHRINK = 2;
     static final int F_SEAL_GROW = 4;
+    static final int F_SEAL_WRITE = 8;
+    static final int F_SEAL_FUTURE_WRITE = 16;
 
     static final int PROT_READ_WRITE = 3;
     static final int MAP_SHARED = 1;

@@ -19,7 +19,11 @@ public final class SealedMemory implements AutoCloseable {
     /** Sizes are multiples of this; the unit of {@link #trim}. */
     public static final int PAGE_BYTES = 4096;
 
-    private static final int SIZE_SEALS = LibC.F_SEAL_SHRINK | LibC.F_SEAL_GROW;
+    /**
+     * The first two keep the size. The last keeps further seals off, which a peer could use to forbid a later mapping.
+     */
+    private static final int SEALS = LibC.F_SEAL_SHRINK | LibC.F_SEAL_GROW | LibC.F_SEAL_SEAL;
+    private static final int FORBIDDEN_SEALS = LibC.F_SEAL_WRITE | LibC.F_SEAL_FUTURE_WRITE;
     private static final int STATX_BLOCK_BYTES = 512;
     private static final AtomicLong LIVE_COUNT = new AtomicLong();
     private static final AtomicLong LIVE_BYTES = new AtomicLong();
@@ -61,8 +65,7 @@ public final class SealedMemory implements AutoCloseable {
         if (LibC.ftruncate(descriptor, size) != 0) {
             throw failureAndClose("size", descriptor, size);
         }
-        // SEAL_SEAL as well: a peer must not be able to add F_SEAL_FUTURE_WRITE and so forbid a later mapping.
-        if (LibC.fcntl(descriptor, LibC.F_ADD_SEALS, SIZE_SEALS | LibC.F_SEAL_SEAL) != 0) {
+        if (LibC.fcntl(descriptor, LibC.F_ADD_SEALS, SEALS) != 0) {
             throw failureAndClose("seal", descriptor, size);
         }
         return new SealedMemory(descriptor, size);
@@ -85,8 +88,12 @@ public final class SealedMemory implements AutoCloseable {
 
     private static void requireSealed(int descriptor, long expectedBytes) {
         int seals = LibC.fcntl(descriptor, LibC.F_GET_SEALS, 0);
-        if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS) {
-            throw notSealedMemory("seals=" + seals + ", required=" + SIZE_SEALS);
+        if (seals < 0 || (seals & SEALS) != SEALS || (seals & FORBIDDEN_SEALS) != 0) {
+            throw notSealedMemory("seals=" + seals + ", required=" + SEALS);
+        }
+        int mode = LibC.fcntl(descriptor, LibC.F_GETFL, 0) & LibC.O_ACCMODE;
+        if (mode != LibC.O_RDWR) {
+            throw notSealedMemory("accessMode=" + mode + ", required=" + LibC.O_RDWR);
         }
         // Huge-page files carry seals too, but touching one without free huge pages kills the process.
         byte[] fileSystem = new byte[LibC.STATFS_LENGTH];

@@ -5,11 +5,17 @@ import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.Segment;
 import java.nio.ByteBuffer;
 
-/** A segment of a {@link SocketSession}, through this process's own mapping of it; the manager has another. */
+/**
+ * A segment of a {@link SocketSession}, through this process's own mapping of it; the manager has another. It outlives the
+ * manager: its id here stays, while each manager that it is attached to mints one of its own.
+ */
 final class SocketSegment implements Segment {
     private final SocketSession session;
     private final long id;
     private final SealedMemory memory;
+    /** Guarded by the session's gate, like the next: where it is attached, and as what. */
+    private ManagerConnection connection;
+    private long idThere;
     private volatile boolean sealed;
     private volatile long sizeBytes;
     /** Guarded by this. Outstanding requests with a slice of it: the mapping stays while there are any. */
@@ -27,6 +33,35 @@ final class SocketSegment implements Segment {
 
     boolean belongsTo(SocketSession other) {
         return session == other;
+    }
+
+    /** With the session's gate held. */
+    void attached(ManagerConnection to, long id) {
+        connection = to;
+        idThere = id;
+    }
+
+    /** What its manager calls it; 0, which no manager calls anything, where it is not attached. With the gate held. */
+    @SuppressWarnings("ReferenceEquality") // this very connection
+    long idOn(ManagerConnection asked) {
+        return connection == asked ? idThere : 0;
+    }
+
+    SealedMemory memory() {
+        return memory;
+    }
+
+    /** Like {@link #retain}, also when it is closed and only requests use it still. False when nobody does. */
+    synchronized boolean retainIfUsed() {
+        if (closed && uses == 0) {
+            return false;
+        }
+        uses++;
+        return true;
+    }
+
+    synchronized boolean isClosed() {
+        return closed;
     }
 
     /** Pairs with {@link #release}. */
@@ -80,10 +115,14 @@ final class SocketSegment implements Segment {
             throw outOfRange("usedBytes=" + usedBytes);
         }
         if (!sealed) {
-            long left = session.seal(this, usedBytes);
-            sizeBytes = Math.max(usedBytes, Math.min(left, sizeBytes)); // whatever the manager says
-            sealed = true;
+            session.seal(this, usedBytes);
         }
+    }
+
+    /** By the thread that takes in the manager's answer: the next manager must be told of it. */
+    void sealed(long usedBytes, long bytesLeft) {
+        sizeBytes = Math.max(usedBytes, Math.min(bytesLeft, sizeBytes)); // whatever the manager says
+        sealed = true;
     }
 
     @Override

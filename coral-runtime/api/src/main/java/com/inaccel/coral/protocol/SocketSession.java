@@ -1,6 +1,5 @@
 package com.inaccel.coral.protocol;
 
-import com.inaccel.coral.Argument;
 import com.inaccel.coral.Completion;
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.DeviceInfo;
@@ -14,6 +13,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,71 +22,82 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * A session with a node manager over its Unix socket.
  *
  * <p>Callers send on their own threads; one reader thread takes the answers in and completes the futures, so what is
- * chained to a future without an executor runs there and must not wait for this session. Devices and accelerators are
- * those of the moment of connecting.
+ * chained to a future without an executor runs there and must not wait for this session.
  *
- * <p>When the connection breaks, what is outstanding fails with CONNECTION_LOST. The mappings of its segments stay until
- * {@link #close}: another thread may be writing to one.
+ * <p>When the connection breaks, a {@link Reconnection} looks for the manager's successor. What is asked meanwhile waits
+ * for it, and what had been asked is asked again, except requests that a broken-off run may have spoiled the input of:
+ * these fail with CONNECTION_LOST. When no successor comes in time the rest does too. The mappings of the segments stay
+ * until {@link #close} either way: another thread may be writing to one.
  */
 public final class SocketSession implements Session {
-    private static final Duration HANDSHAKE_TIMEOUT = Duration.ofSeconds(10);
-    private static final Duration READER_EXIT_TIMEOUT = Duration.ofSeconds(5);
-    /** A manager sends one with each answer to allocate; more than that many waiting means that it does not play fair. */
-    private static final int MAX_WAITING_DESCRIPTORS = UnixSocket.MAX_DESCRIPTORS;
-    private static final int MAX_CLIENT_NAME = 64;
+    /** How long a session looks for a new manager, unless told otherwise. */
+    public static final Duration RECONNECT = Duration.ofSeconds(30);
+    static final Duration HANDSHAKE_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration THREAD_EXIT_TIMEOUT = Duration.ofSeconds(5);
 
+    private final Path socket;
     private final String address;
-    private final FrameChannel channel;
-    private final Thread reader;
-    private final CompletableFuture<Wire.Welcome> welcome = new CompletableFuture<>();
-    private final AtomicLong correlations = new AtomicLong();
-    private final Map<Long, Outstanding> outstanding = new ConcurrentHashMap<>();
+    private final Duration reconnect;
+    private final Map<Long, Outstanding<?>> outstanding = new ConcurrentHashMap<>();
     private final Set<SocketSegment> segments = ConcurrentHashMap.newKeySet();
-    /** Why nothing can be asked any more; null while open. */
-    private final AtomicReference<CoralException> end = new AtomicReference<>();
+    private final AtomicLong segmentIds = new AtomicLong();
+    private volatile Wire.Welcome welcome;
+    /** Why nothing can be asked any more; null while open. Written with the gate held. */
+    private volatile CoralException end;
 
-    private SocketSession(Path socket, FrameChannel channel) {
+    /** Held while messages are sent, so that none falls between two connections. No future is completed under it. */
+    private final Object gate = new Object();
+    /** Guarded by the gate, like the next two: null while there is none. */
+    private ManagerConnection connection;
+    private Reconnection reconnection;
+    private long correlations;
+
+    private SocketSession(Path socket, Duration reconnect) {
+        this.socket = socket;
         this.address = "unix:" + socket;
-        this.channel = channel;
-        this.reader = new Thread(this::readUntilEnd, "coral-session-reader " + address);
-        reader.setDaemon(true);
+        this.reconnect = reconnect;
     }
 
     /**
      * Connects to the manager that listens on the socket.
      *
+     * @param reconnect how long to look for another manager when this one goes; zero: not at all
      * @throws CoralException NO_MANAGER when nothing listens there, PROTOCOL_MISMATCH when what listens is no manager of
      *     this version
      */
-    public static SocketSession connect(Path socket) {
-        return connect(socket, HANDSHAKE_TIMEOUT);
+    public static SocketSession connect(Path socket, Duration reconnect) {
+        return connect(socket, reconnect, HANDSHAKE_TIMEOUT);
     }
 
-    static SocketSession connect(Path socket, Duration handshakeTimeout) {
-        FrameChannel channel;
+    static SocketSession connect(Path socket, Duration reconnect, Duration handshakeTimeout) {
+        ManagerConnection first = ManagerConnection.connect(socket);
         try {
-            channel = new FrameChannel(UnixSocket.connect(socket), MAX_WAITING_DESCRIPTORS);
-        } catch (IOException e) {
-            throw new CoralException(ErrorCode.NO_MANAGER, "no manager listens: address=unix:" + socket + ", cause="
-                + e.getMessage() + "; start one with `./coral node`, or use embedded:", e);
-        }
-        SocketSession session = new SocketSession(socket, channel);
-        session.reader.start();
-        try {
-            session.shakeHands(handshakeTimeout);
-        } catch (RuntimeException e) {
-            session.close();
+            first.greet(handshakeTimeout);
+            if (!first.isOfThisVersion()) {
+                throw first.otherVersion();
+            }
+            SocketSession session = new SocketSession(socket, reconnect);
+            synchronized (session.gate) {
+                session.use(first);
+            }
+            return session;
+        } catch (RuntimeException | Error e) {
+            first.close();
             throw e;
         }
-        return session;
+    }
+
+    /** With the gate held. */
+    private void use(ManagerConnection next) {
+        next.start(this);
+        welcome = next.welcome();
+        connection = next;
     }
 
     @Override
@@ -94,35 +106,29 @@ public final class SocketSession implements Session {
             throw new CoralException(ErrorCode.INVALID_ARGUMENT,
                 "not a size of a segment: bytes=" + bytes + ", limit=" + Segment.MAX_BYTES + "; use several segments");
         }
-        Allocation allocation = new Allocation(bytes);
-        ask(ClientMessage.newBuilder().setAllocate(Wire.Allocate.newBuilder().setBytes(bytes)), allocation);
-        return await(allocation);
+        return await(ask(new Allocation(bytes)));
     }
 
     @Override
     public CompletableFuture<Completion> submit(Request request) {
-        Submission submission = new Submission();
+        Submission submission = new Submission(this, request);
         try {
-            for (Argument argument : request.arguments()) {
-                if (argument instanceof Argument.Slice slice) {
-                    submission.hold(own(slice.segment()));
-                }
-            }
-            ask(ClientMessage.newBuilder().setSubmit(RequestEncoding.encode(request)), submission);
+            submission.holdSegments();
         } catch (CoralException e) {
             submission.fail(e);
+            return submission;
         }
-        return submission;
+        return ask(submission);
     }
 
     @Override
     public Set<String> accelerators() {
-        return Set.copyOf(welcome.join().getAcceleratorsList());
+        return Set.copyOf(welcome.getAcceleratorsList());
     }
 
     @Override
     public List<DeviceInfo> devices() {
-        return welcome.join().getDevicesList().stream()
+        return welcome.getDevicesList().stream()
             .map(device -> new DeviceInfo(device.getId(), device.getVendor(), device.getPlatform(),
                 device.getDescription(), device.getMemoryBytes(), device.getComputeUnits()))
             .toList();
@@ -133,44 +139,55 @@ public final class SocketSession implements Session {
         return address;
     }
 
+    Path socket() {
+        return socket;
+    }
+
     @Override
     public boolean isOpen() {
-        return end.get() == null;
+        return end == null;
     }
 
     @Override
     public void close() {
         end(new CoralException(ErrorCode.SESSION_CLOSED, "session was closed: address=" + address
             + "; close it after its last request"));
-        awaitReader();
-        for (SocketSegment segment : segments) {
-            segment.close();
+        Thread reader;
+        Thread reconnector;
+        synchronized (gate) {
+            reader = connection == null ? null : connection.reader();
+            reconnector = reconnection;
         }
+        awaitEnd(reconnector);
+        awaitEnd(reader);
+        segments.forEach(SocketSegment::close);
     }
 
-    /** Returns the bytes that are left of the segment, as the manager says. */
-    long seal(SocketSegment segment, long usedBytes) {
-        Acknowledgement sealed = new Acknowledgement(ManagerMessage.BodyCase.SEALED);
-        ask(ClientMessage.newBuilder()
-            .setSeal(Wire.Seal.newBuilder().setSegment(segment.id()).setUsedBytes(usedBytes)), sealed);
-        return await(sealed).getSealed().getSizeBytes();
+    void seal(SocketSegment segment, long usedBytes) {
+        await(ask(new Outstanding.Seal(segment, usedBytes)));
     }
 
     /** Does not wait: the manager frees in the order of messages, so a following allocation finds the memory free. */
     void free(SocketSegment segment) {
         segments.remove(segment);
-        if (isOpen()) {
-            free(segment.id());
+        synchronized (gate) {
+            if (end == null && connection != null) {
+                put(new Outstanding.Free(segment.idOn(connection)));
+            } // else no manager has it, or it is freed when the next one has
         }
     }
 
-    private void free(long segment) {
-        ask(ClientMessage.newBuilder().setFree(Wire.Free.newBuilder().setSegment(segment)),
-            new Acknowledgement(ManagerMessage.BodyCase.FREED));
+    void cancel(Submission submission) {
+        synchronized (gate) {
+            if (connection != null && outstanding.containsKey(submission.correlation)) {
+                send(ClientMessage.newBuilder().setCorrelation(submission.correlation)
+                    .setCancel(Wire.Cancel.getDefaultInstance()));
+            }
+        }
     }
 
     /** The client's side of a segment of this session. */
-    private SocketSegment own(Segment segment) {
+    SocketSegment own(Segment segment) {
         if (!(segment instanceof SocketSegment mine) || !mine.belongsTo(this)) {
             throw new CoralException(ErrorCode.UNKNOWN_SEGMENT, "segment belongs to another session: segment="
                 + segment.id() + ", session=" + address + "; allocate it from the session that uses it");
@@ -178,36 +195,50 @@ public final class SocketSession implements Session {
         return mine;
     }
 
-    /** Sends a message; the answer, or the failure of the connection, goes to {@code answer}. */
-    private void ask(ClientMessage.Builder message, Outstanding answer) {
-        long correlation = correlations.incrementAndGet();
-        answer.asked(correlation);
-        Frame frame;
-        try {
-            frame = Frame.of(message.setCorrelation(correlation).build());
-        } catch (IllegalArgumentException e) {
-            throw new CoralException(ErrorCode.INVALID_ARGUMENT, e.getMessage() + "; pass data in segments", e);
+    private <T> Outstanding<T> ask(Outstanding<T> asked) {
+        CoralException refusal;
+        synchronized (gate) {
+            refusal = end == null ? put(asked) : end;
         }
-        outstanding.put(correlation, answer);
-        send(frame);
-        // end() fails what it finds in the map after it has set the reason; this pairs with it for what came too late.
-        CoralException ended = end.get();
-        if (ended != null && outstanding.remove(correlation) != null) {
-            answer.fail(ended);
+        if (refusal != null) {
+            asked.fail(refusal);
+        }
+        return asked;
+    }
+
+    /** With the gate held. @return why it cannot be asked; else null */
+    private CoralException put(Outstanding<?> asked) {
+        asked.correlation = ++correlations;
+        outstanding.put(asked.correlation, asked);
+        return connection == null ? null : transmit(asked);
+    }
+
+    /** With the gate held, on a connection. @return why it cannot be asked; else null */
+    private CoralException transmit(Outstanding<?> asked) {
+        ClientMessage.Builder message = asked.message(connection).setCorrelation(asked.correlation);
+        try {
+            asked.sent = true;
+            send(message);
+            return null;
+        } catch (IllegalArgumentException e) {
+            outstanding.remove(asked.correlation);
+            return new CoralException(ErrorCode.INVALID_ARGUMENT, e.getMessage() + "; pass data in segments", e);
         }
     }
 
-    private void send(Frame frame) {
+    private void send(ClientMessage.Builder message) {
+        Frame frame = Frame.of(message.build());
         try {
-            channel.send(frame);
+            connection.send(frame);
         } catch (IOException e) {
-            end(connectionLost(e.getMessage(), e));
+            connection.shutdown(); // its reader finds out, and what was to be sent is outstanding
         }
     }
 
     private <T> T await(CompletableFuture<T> answer) {
-        if (Thread.currentThread() == reader) {
-            throw new CoralException(ErrorCode.INVALID_ARGUMENT, "would wait for itself: thread=" + reader.getName()
+        if (ManagerConnection.isReaderOf(this)) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT, "would wait for itself: thread="
+                + Thread.currentThread().getName()
                 + "; chain what waits for the session with the Async methods of the future");
         }
         try {
@@ -222,129 +253,163 @@ public final class SocketSession implements Session {
         }
     }
 
-    private void shakeHands(Duration timeout) {
-        send(Frame.of(ClientMessage.newBuilder().setHello(Wire.Hello.newBuilder()
-            .setVersion(FrameChannel.PROTOCOL_VERSION).setClient(clientName())).build()));
-        try {
-            welcome.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            throw mismatch("none within " + timeout.toMillis() + " ms", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CoralException(ErrorCode.CANCELLED, "interrupted while connecting to " + address, e);
-        } catch (ExecutionException e) {
-            CoralException cause = (CoralException) e.getCause();
-            throw new CoralException(cause.code(), cause.getMessage(), cause);
-        }
-    }
-
-    private static String clientName() {
-        String command = System.getProperty("sun.java.command", "java").split(" ", 2)[0];
-        return command.substring(0, Math.min(command.length(), MAX_CLIENT_NAME));
-    }
-
-    private CoralException mismatch(String managerVersion, Exception cause) {
-        return new CoralException(ErrorCode.PROTOCOL_MISMATCH, "no manager of this version: address=" + address
-            + ", clientVersion=" + FrameChannel.PROTOCOL_VERSION + ", managerVersion=" + managerVersion
-            + "; use the same Coral version on both sides", cause);
-    }
-
-    private CoralException connectionLost(String why, Exception cause) {
+    CoralException connectionLost(String why, Exception cause) {
         return new CoralException(ErrorCode.CONNECTION_LOST, "connection to the manager broke: address=" + address
             + ", cause=" + why + "; open a new session and submit again", cause);
     }
 
-    private void readUntilEnd() {
-        try (channel) {
-            if (receiveWelcome()) {
-                ManagerMessage message;
-                while ((message = channel.read(ManagerMessage.parser()).orElse(null)) != null) {
-                    dispatch(message);
-                }
-                end(connectionLost("closed by the manager", null));
-            }
-        } catch (IOException e) {
-            end(connectionLost(e.getMessage(), e));
-        }
-    }
-
-    private boolean receiveWelcome() {
-        CoralException failure;
+    /** On the connection's reader thread. */
+    void dispatch(ManagerMessage message, ManagerConnection from) {
+        Outstanding<?> asked = outstanding.remove(message.getCorrelation());
         try {
-            ManagerMessage message = channel.read(ManagerMessage.parser()).orElse(null);
-            if (message == null) {
-                failure = mismatch("unknown (it closed the connection)", null);
-            } else if (message.hasFailed()) {
-                failure = failure(message.getFailed());
-            } else if (!message.hasWelcome()) {
-                failure = mismatch("unknown (it did not say)", null);
-            } else if (message.getWelcome().getVersion() != FrameChannel.PROTOCOL_VERSION) {
-                failure = mismatch(Integer.toUnsignedString(message.getWelcome().getVersion()), null);
-            } else {
-                welcome.complete(message.getWelcome());
-                return true;
+            if (asked == null) {
+                throw new FrameException("answer to nothing asked: correlation=" + message.getCorrelation());
             }
-        } catch (IOException e) {
-            failure = mismatch("unknown (" + e.getMessage() + ")", e);
-        }
-        welcome.completeExceptionally(failure);
-        end(failure);
-        return false;
-    }
-
-    private void dispatch(ManagerMessage message) throws FrameException {
-        Outstanding asked = outstanding.remove(message.getCorrelation());
-        if (asked == null) {
-            throw new FrameException("answer to nothing asked: correlation=" + message.getCorrelation());
-        }
-        try {
             if (message.getDescriptors() != (message.hasAllocated() ? 1 : 0)) {
                 throw new FrameException("wrong count of descriptors: count=" + message.getDescriptors());
             }
             if (message.hasFailed()) {
-                asked.fail(failure(message.getFailed()));
+                asked.fail(ManagerConnection.failure(message.getFailed()));
             } else {
-                asked.answer(message);
+                asked.answer(message, from);
             }
         } catch (FrameException e) {
-            end(connectionLost(e.getMessage(), e)); // first, so that whoever sees the failure sees the session closed
-            asked.fail(end.get());
-            throw e;
+            // No manager says such things; another one would be no better. The end comes first, so that whoever sees
+            // the failure sees the session closed.
+            end(connectionLost(e.getMessage(), e));
+            if (asked != null) {
+                asked.fail(end);
+            }
         }
     }
 
-    private static CoralException failure(Wire.Failed failed) {
-        try {
-            return new CoralException(ErrorCode.valueOf(failed.getCode()), failed.getMessage());
-        } catch (IllegalArgumentException e) {
-            return new CoralException(ErrorCode.INTERNAL,
-                "manager failed with an unknown code: code=" + failed.getCode() + ", message=" + failed.getMessage());
-        }
-    }
-
-    private void end(CoralException reason) {
-        if (!end.compareAndSet(null, reason)) {
+    /** The connection's reader thread is about to end. */
+    @SuppressWarnings("ReferenceEquality") // this very connection
+    void broke(ManagerConnection broken, String cause) {
+        if (reconnect.isZero()) {
+            end(connectionLost(cause, null));
             return;
         }
-        channel.shutdown();
-        List.copyOf(outstanding.keySet()).forEach(correlation -> {
-            Outstanding asked = outstanding.remove(correlation);
-            if (asked != null) {
-                asked.fail(reason);
+        List<Outstanding<?>> lost;
+        synchronized (gate) {
+            if (end != null || connection != broken) {
+                return;
             }
-        });
+            connection = null;
+            reconnection = new Reconnection(this, welcome.getInstance(), reconnect, cause);
+            lost = removeWhatCannotBeRepeated();
+        }
+        fail(lost, connectionLost(cause + ", which may have broken the request off half-way", null));
+        try {
+            reconnection.start();
+        } catch (OutOfMemoryError e) {
+            end(connectionLost(cause + ", and no thread is left to look for another", null));
+        }
     }
 
-    /** The reader ends at once, unless something chained to a future keeps it; nothing that follows depends on it. */
-    private void awaitReader() {
-        if (Thread.currentThread() == reader) {
+    /** With the gate held. */
+    private List<Outstanding<?>> removeWhatCannotBeRepeated() {
+        List<Submission> sent = new ArrayList<>();
+        for (Outstanding<?> asked : inOrder()) {
+            if (asked instanceof Submission submission && asked.sent) {
+                sent.add(submission);
+            }
+        }
+        List<Outstanding<?>> lost = new ArrayList<>();
+        for (int i = 0; i < sent.size(); i++) {
+            Submission submission = sent.get(i);
+            // A later one may have been done already, and its answer be lost.
+            if (submission.updatesInPlace()
+                    || sent.subList(i + 1, sent.size()).stream().anyMatch(later -> later.overwritesInputOf(submission))) {
+                outstanding.remove(submission.correlation);
+                lost.add(submission);
+            }
+        }
+        return lost;
+    }
+
+    private List<Outstanding<?>> inOrder() {
+        List<Outstanding<?>> all = new ArrayList<>(outstanding.values());
+        all.sort(Comparator.comparingLong(asked -> asked.correlation));
+        return all;
+    }
+
+    /** What the next manager has to map: segments in use, and closed ones that outstanding requests use. */
+    Set<SocketSegment> segmentsInUse() {
+        Set<SocketSegment> used = ConcurrentHashMap.newKeySet();
+        used.addAll(segments);
+        outstanding.values().forEach(asked -> {
+            if (asked instanceof Submission submission && !submission.isMoot()) {
+                used.addAll(submission.segments());
+            }
+        });
+        return used;
+    }
+
+    /**
+     * Goes on with another manager, to which the segments have been attached.
+     *
+     * @return false when the session has been closed: the connection is the caller's still
+     */
+    boolean resume(ManagerConnection next, Map<SocketSegment, Long> attached) {
+        List<Outstanding<?>> moot = new ArrayList<>();
+        Map<Outstanding<?>, CoralException> refused = new HashMap<>();
+        synchronized (gate) {
+            if (end != null) {
+                return false;
+            }
+            attached.forEach((segment, id) -> segment.attached(next, id));
+            use(next);
+            for (Outstanding<?> asked : inOrder()) {
+                if (asked.isMoot()) {
+                    outstanding.remove(asked.correlation);
+                    moot.add(asked);
+                } else {
+                    CoralException refusal = transmit(asked);
+                    if (refusal != null) {
+                        refused.put(asked, refusal);
+                    }
+                }
+            }
+            attached.keySet().stream().filter(SocketSegment::isClosed)
+                .forEach(segment -> put(new Outstanding.Free(segment.idOn(next))));
+        }
+        moot.stream().filter(Submission.class::isInstance).forEach(asked -> ((Submission) asked).releaseSegments());
+        refused.forEach(Outstanding::fail);
+        return true;
+    }
+
+    /** Ends the session; whoever is first says why. */
+    void end(CoralException reason) {
+        synchronized (gate) {
+            if (end != null) {
+                return;
+            }
+            end = reason;
+            if (connection != null) {
+                connection.shutdown();
+            }
+            if (reconnection != null) {
+                reconnection.giveUp();
+            }
+        }
+        fail(inOrder().stream().filter(one -> outstanding.remove(one.correlation) != null).toList(), reason);
+    }
+
+    private static void fail(List<Outstanding<?>> asked, CoralException reason) {
+        asked.forEach(one -> one.fail(reason));
+    }
+
+    /** It ends at once, unless something chained to a future keeps it; nothing that follows depends on it. */
+    private static void awaitEnd(Thread thread) {
+        if (thread == null || Thread.currentThread() == thread) {
             return;
         }
         boolean interrupted = false;
-        long deadline = System.nanoTime() + READER_EXIT_TIMEOUT.toNanos();
-        for (long left; reader.isAlive() && (left = deadline - System.nanoTime()) > 0; ) {
+        long deadline = System.nanoTime() + THREAD_EXIT_TIMEOUT.toNanos();
+        for (long left; thread.isAlive() && (left = deadline - System.nanoTime()) > 0; ) {
             try {
-                TimeUnit.NANOSECONDS.timedJoin(reader, left);
+                TimeUnit.NANOSECONDS.timedJoin(thread, left);
             } catch (InterruptedException e) {
                 interrupted = true;
             }
@@ -354,41 +419,7 @@ public final class SocketSession implements Session {
         }
     }
 
-    /** Something asked of the manager and not answered yet. Exactly one of answer and fail is called, once. */
-    private interface Outstanding {
-        default void asked(long correlation) { }
-
-        void answer(ManagerMessage message) throws FrameException;
-
-        void fail(CoralException failure);
-    }
-
-    private static FrameException unexpected(ManagerMessage message) {
-        return new FrameException("answer of another kind: body=" + message.getBodyCase());
-    }
-
-    private static final class Acknowledgement extends CompletableFuture<ManagerMessage> implements Outstanding {
-        private final ManagerMessage.BodyCase expected;
-
-        Acknowledgement(ManagerMessage.BodyCase expected) {
-            this.expected = expected;
-        }
-
-        @Override
-        public void answer(ManagerMessage message) throws FrameException {
-            if (message.getBodyCase() != expected) {
-                throw unexpected(message);
-            }
-            complete(message);
-        }
-
-        @Override
-        public void fail(CoralException failure) {
-            completeExceptionally(failure);
-        }
-    }
-
-    private final class Allocation extends CompletableFuture<SocketSegment> implements Outstanding {
+    private final class Allocation extends Outstanding<SocketSegment> {
         private final long bytes;
 
         Allocation(long bytes) {
@@ -396,11 +427,16 @@ public final class SocketSession implements Session {
         }
 
         @Override
-        public void answer(ManagerMessage message) throws FrameException {
+        ClientMessage.Builder message(ManagerConnection to) {
+            return ClientMessage.newBuilder().setAllocate(Wire.Allocate.newBuilder().setBytes(bytes));
+        }
+
+        @Override
+        void answer(ManagerMessage message, ManagerConnection from) throws FrameException {
             if (!message.hasAllocated()) {
                 throw unexpected(message);
             }
-            int descriptor = channel.takeDescriptor();
+            int descriptor = from.takeDescriptor();
             long id = message.getAllocated().getSegment();
             long sizeBytes = message.getAllocated().getSizeBytes();
             SealedMemory memory;
@@ -410,12 +446,15 @@ public final class SocketSession implements Session {
                 if (e.code() != ErrorCode.SHARED_MEMORY_EXHAUSTED) {
                     throw new FrameException(e.getMessage());
                 }
-                free(id);
+                ask(new Free(id));
                 fail(e);
                 return;
             }
-            SocketSegment segment = new SocketSegment(SocketSession.this, id, memory);
-            segments.add(segment);
+            SocketSegment segment = new SocketSegment(SocketSession.this, segmentIds.incrementAndGet(), memory);
+            synchronized (gate) {
+                segment.attached(from, id);
+                segments.add(segment);
+            }
             if (sizeBytes < bytes) {
                 segment.close();
                 throw new FrameException("segment is too small: sizeBytes=" + sizeBytes + ", asked=" + bytes);
@@ -423,59 +462,6 @@ public final class SocketSession implements Session {
             if (!complete(segment)) {
                 segment.close(); // whoever asked was interrupted
             }
-        }
-
-        @Override
-        public void fail(CoralException failure) {
-            completeExceptionally(failure);
-        }
-    }
-
-    /** A request's future, which keeps the mappings of its segments until the manager says that it has ended. */
-    private final class Submission extends CompletableFuture<Completion> implements Outstanding {
-        private final List<SocketSegment> held = new ArrayList<>();
-        private long correlation;
-
-        void hold(SocketSegment segment) {
-            segment.retain();
-            held.add(segment);
-        }
-
-        @Override
-        public void asked(long correlation) {
-            this.correlation = correlation;
-        }
-
-        @Override
-        public void answer(ManagerMessage message) throws FrameException {
-            if (!message.hasDone()) {
-                throw unexpected(message);
-            }
-            Wire.Done done = message.getDone();
-            releaseHeld();
-            complete(new Completion(done.getDevice(), done.getQueueNanos(), done.getTransferNanos(),
-                done.getRunNanos()));
-        }
-
-        @Override
-        public void fail(CoralException failure) {
-            releaseHeld();
-            completeExceptionally(failure);
-        }
-
-        @Override
-        public boolean cancel(boolean mayInterruptIfRunning) {
-            boolean cancelled = super.cancel(mayInterruptIfRunning);
-            if (cancelled && outstanding.containsKey(correlation)) {
-                send(Frame.of(ClientMessage.newBuilder().setCorrelation(correlation)
-                    .setCancel(Wire.Cancel.getDefaultInstance()).build()));
-            }
-            return cancelled;
-        }
-
-        private void releaseHeld() {
-            held.forEach(SocketSegment::release);
-            held.clear();
         }
     }
 }

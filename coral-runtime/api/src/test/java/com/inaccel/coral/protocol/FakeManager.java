@@ -9,6 +9,8 @@ import java.nio.file.Path;
 
 /** The manager's side of one connection, driven by the test's own thread: it can lie in every way. */
 final class FakeManager implements AutoCloseable {
+    static final long INSTANCE = 1;
+
     final Path path;
     private final UnixSocket listener;
     private UnixSocket socket;
@@ -21,16 +23,17 @@ final class FakeManager implements AutoCloseable {
 
     void accept() throws IOException {
         socket = listener.accept();
-        channel = new FrameChannel(socket, 0);
+        channel = new FrameChannel(socket, 1);
     }
 
     /** Accepts, and greets as a manager does. */
-    void welcome() {
+    void welcome(long instance) {
         try {
             accept();
             receive();
             send(ManagerMessage.newBuilder().setWelcome(
-                Wire.Welcome.newBuilder().setVersion(FrameChannel.PROTOCOL_VERSION).addAccelerators("a.b")));
+                Wire.Welcome.newBuilder().setVersion(FrameChannel.PROTOCOL_VERSION).addAccelerators("a.b")
+                    .setInstance(instance)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -53,6 +56,10 @@ final class FakeManager implements AutoCloseable {
         while (buffer.hasRemaining()) {
             socket.send(buffer, -1, true);
         }
+    }
+
+    int takeDescriptor() throws IOException {
+        return channel.takeDescriptor();
     }
 
     void disconnect() {

@@ -16,6 +16,8 @@ import com.inaccel.coral.protocol.Wire.ManagerMessage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -57,7 +59,7 @@ class SocketSessionFailureTest {
     @Test
     void shouldSayWhatToDoWhenNothingListens() {
         Path nowhere = directory.resolve("nowhere.sock");
-        CoralException failure = failure(() -> SocketSession.connect(nowhere));
+        CoralException failure = failure(() -> SocketSession.connect(nowhere, Duration.ZERO));
         assertThat(failure.code()).isEqualTo(ErrorCode.NO_MANAGER);
         assertThat(failure).hasMessageContaining("unix:" + nowhere).hasMessageContaining("./coral node")
             .hasMessageContaining("embedded:").hasMessageContaining("No such file");
@@ -66,7 +68,7 @@ class SocketSessionFailureTest {
     @Test
     void shouldSayThatTheManagerOfASocketIsDead() {
         manager.close();
-        CoralException failure = failure(() -> SocketSession.connect(manager.path));
+        CoralException failure = failure(() -> SocketSession.connect(manager.path, Duration.ZERO));
         assertThat(failure.code()).isEqualTo(ErrorCode.NO_MANAGER);
         assertThat(failure).hasMessageContaining("refused");
     }
@@ -74,7 +76,7 @@ class SocketSessionFailureTest {
     @Test
     void shouldRefuseAPathThatNoSocketCanHave() {
         Path tooLong = directory.resolve("x".repeat(108));
-        CoralException failure = failure(() -> SocketSession.connect(tooLong));
+        CoralException failure = failure(() -> SocketSession.connect(tooLong, Duration.ZERO));
         assertThat(failure.code()).isEqualTo(ErrorCode.NO_MANAGER);
         assertThat(failure).hasMessageContaining("limit=107");
     }
@@ -86,14 +88,14 @@ class SocketSessionFailureTest {
             manager.send(ManagerMessage.newBuilder().setWelcome(Wire.Welcome.newBuilder().setVersion(77)));
         });
         assertThat(failure.code()).isEqualTo(ErrorCode.PROTOCOL_MISMATCH);
-        assertThat(failure).hasMessageContaining("clientVersion=1").hasMessageContaining("managerVersion=77");
+        assertThat(failure).hasMessageContaining("clientVersion=2").hasMessageContaining("managerVersion=77");
     }
 
     @Test
     void shouldCallAPeerThatSpeaksAnotherProtocolAMismatch() throws Exception {
         CoralException failure = failureOfHandshake(() -> manager.sendRaw("HTTP/1.1 400 Bad Request\r\n".getBytes(UTF_8)));
         assertThat(failure.code()).isEqualTo(ErrorCode.PROTOCOL_MISMATCH);
-        assertThat(failure).hasMessageContaining("clientVersion=1").hasMessageContaining("managerVersion=unknown");
+        assertThat(failure).hasMessageContaining("clientVersion=2").hasMessageContaining("managerVersion=unknown");
     }
 
     @Test
@@ -103,7 +105,7 @@ class SocketSessionFailureTest {
 
     @Test
     void shouldNotWaitForeverForAPeerThatSaysNothing() {
-        CoralException failure = failure(() -> SocketSession.connect(manager.path, Duration.ofMillis(50)));
+        CoralException failure = failure(() -> SocketSession.connect(manager.path, Duration.ZERO, Duration.ofMillis(50)));
         assertThat(failure.code()).isEqualTo(ErrorCode.PROTOCOL_MISMATCH);
         assertThat(failure).hasMessageContaining("50 ms");
     }
@@ -201,7 +203,7 @@ class SocketSessionFailureTest {
             assertThat(SealedMemory.liveCount()).isOne();
             assertThat(codeOf(session.submit(Request.of("a.b").read(segment, 0, 1).build())))
                 .isEqualTo(ErrorCode.UNKNOWN_SEGMENT);
-            assertThat(manager.receive().getFree().getSegment()).isEqualTo(segment.id());
+            assertThat(manager.receive().getFree().getSegment()).isEqualTo(1);
             manager.send(ManagerMessage.newBuilder().setCorrelation(submit.getCorrelation())
                 .setDone(Wire.Done.newBuilder().setDevice("d").setQueueNanos(1).setTransferNanos(2).setRunNanos(3)));
             assertThat(request.get()).isEqualTo(new Completion("d", 1, 2, 3));
@@ -285,6 +287,105 @@ class SocketSessionFailureTest {
     }
 
     @Test
+    void shouldAskAnotherManagerAgainButForWhatMayHaveRunHalfWay() throws Exception {
+        try (Session session = reconnecting()) {
+            Segment a = allocate(session, 1);
+            Segment b = allocate(session, 1);
+            CompletableFuture<Completion> inPlace = session.submit(Request.of("in.place").readWrite(a, 0, 64).build());
+            CompletableFuture<Completion> overwritten =
+                session.submit(Request.of("overwritten").read(a, 64, 64).write(b, 0, 64).build());
+            CompletableFuture<Completion> later =
+                session.submit(Request.of("later").read(b, 64, 64).write(a, 127, 1).build());
+            Segment closed = allocate(session, 1, 3);
+            CompletableFuture<Completion> withTimeout = session.submit(
+                Request.of("with.timeout").read(closed, 0, 1).timeout(Duration.ofDays(1)).build());
+            CompletableFuture<Completion> cancelled = session.submit(Request.of("cancelled").read(a, 0, 1).build());
+            manager.receive();
+            manager.receive();
+            closed.close();
+            manager.receive();
+            manager.disconnect();
+            assertThat(codeOf(inPlace)).isEqualTo(ErrorCode.CONNECTION_LOST);
+            assertThat(codeOf(overwritten)).isEqualTo(ErrorCode.CONNECTION_LOST);
+            cancelled.cancel(true);
+            CompletableFuture<Completion> meanwhile =
+                session.submit(Request.of("meanwhile").readWrite(b, 0, 64).build());
+            manager.welcome(2);
+            List<Long> sizes = new ArrayList<>();
+            for (int id = 11; id <= 13; id++) {
+                ClientMessage attach = manager.receive();
+                assertThat(attach.getDescriptors()).isOne();
+                SealedMemory.adopt(manager.takeDescriptor(), 4096).close();
+                sizes.add(attach.getAttach().getSizeBytes());
+                manager.send(ManagerMessage.newBuilder().setCorrelation(attach.getCorrelation())
+                    .setAttached(Wire.Attached.newBuilder().setSegment(id)));
+            }
+            assertThat(sizes).containsOnly(4096L);
+            List<ClientMessage> again = List.of(manager.receive(), manager.receive(), manager.receive());
+            assertThat(again).extracting(message -> message.getSubmit().getAccelerator())
+                .containsExactly("later", "with.timeout", "meanwhile");
+            assertThat(again.get(0).getSubmit().getArguments(1).getSlice().getSegment()).isBetween(11L, 13L);
+            assertThat(again.get(1).getSubmit().getTimeoutNanos())
+                .isPositive().isLessThan(Duration.ofDays(1).toNanos());
+            assertThat(manager.receive().getFree().getSegment()).as("closed meanwhile").isBetween(11L, 13L);
+            for (ClientMessage request : again) {
+                manager.send(ManagerMessage.newBuilder().setCorrelation(request.getCorrelation())
+                    .setDone(Wire.Done.getDefaultInstance()));
+            }
+            CompletableFuture.allOf(later, withTimeout, meanwhile).get(10, TimeUnit.SECONDS);
+            assertThat(session.isOpen()).isTrue();
+        }
+    }
+
+    @Test
+    void shouldEndWhenTheManagerThatHungUpLivesSinceItHasFreedTheSegments() throws Exception {
+        try (Session session = reconnecting()) {
+            CompletableFuture<Completion> request = session.submit(Request.of("a.b").build());
+            manager.disconnect();
+            manager.welcome(FakeManager.INSTANCE);
+            assertThat(codeOf(request)).isEqualTo(ErrorCode.CONNECTION_LOST);
+            assertThat(session.isOpen()).isFalse();
+        }
+    }
+
+    @Test
+    void shouldEndWhenTheNextManagerIsOfAnotherVersion() throws Exception {
+        try (Session session = reconnecting()) {
+            CompletableFuture<Completion> request = session.submit(Request.of("a.b").build());
+            manager.disconnect();
+            manager.accept();
+            manager.receive();
+            manager.send(ManagerMessage.newBuilder().setWelcome(Wire.Welcome.newBuilder().setVersion(77)));
+            assertThat(codeOf(request)).isEqualTo(ErrorCode.PROTOCOL_MISMATCH);
+        }
+    }
+
+    @Test
+    void shouldLookOnWhenAManagerDiesWhileItIsTakingTheSessionOver() throws Exception {
+        try (Session session = reconnecting()) {
+            Segment segment = allocate(session, 1);
+            CompletableFuture<Completion> request = session.submit(Request.of("a.b").read(segment, 0, 1).build());
+            manager.disconnect();
+            manager.accept();
+            manager.disconnect();
+            manager.welcome(2);
+            manager.receive();
+            manager.disconnect();
+            manager.welcome(3);
+            ClientMessage attach = manager.receive();
+            LibC.close(manager.takeDescriptor());
+            manager.send(ManagerMessage.newBuilder().setCorrelation(attach.getCorrelation())
+                .setAttached(Wire.Attached.newBuilder().setSegment(9)));
+            assertThat(manager.receive().getSubmit().getArguments(0).getSlice().getSegment()).isEqualTo(9);
+            manager.disconnect();
+            manager.welcome(4);
+            assertThat(manager.receive().hasAttach()).isTrue();
+            session.close();
+            assertThat(codeOf(request)).isEqualTo(ErrorCode.SESSION_CLOSED);
+        }
+    }
+
+    @Test
     void shouldRefuseARequestThatFitsNoFrame() throws Exception {
         try (Session session = connect()) {
             CompletableFuture<Completion> request = session.submit(Request.of("x".repeat(Frame.MAX_BYTES)).build());
@@ -294,15 +395,31 @@ class SocketSessionFailureTest {
     }
 
     private Session connect() throws Exception {
-        CompletableFuture<Void> welcomed = CompletableFuture.runAsync(manager::welcome);
-        Session session = SocketSession.connect(manager.path);
+        return connect(Duration.ZERO);
+    }
+
+    private Session reconnecting() throws Exception {
+        return connect(Duration.ofSeconds(30));
+    }
+
+    private Session connect(Duration reconnect) throws Exception {
+        CompletableFuture<Void> welcomed = CompletableFuture.runAsync(() -> manager.welcome(FakeManager.INSTANCE));
+        Session session = SocketSession.connect(manager.path, reconnect);
         welcomed.get();
         assertThat(session.accelerators()).containsExactly("a.b");
         return session;
     }
 
     private Segment allocate(Session session, long bytes) throws Exception {
+        return allocate(session, bytes, 0);
+    }
+
+    /** @param unread messages that the manager finds before the question */
+    private Segment allocate(Session session, long bytes, int unread) throws Exception {
         CompletableFuture<Segment> segment = async(() -> session.allocate(bytes));
+        for (int i = 0; i < unread; i++) {
+            assertThat(manager.receive().hasSubmit()).isTrue();
+        }
         ClientMessage asked = manager.receive();
         try (SealedMemory memory = SealedMemory.create("fake", asked.getAllocate().getBytes())) {
             manager.send(allocated(asked.getCorrelation(), asked.getCorrelation(), memory.sizeBytes()), memory);
@@ -311,7 +428,7 @@ class SocketSessionFailureTest {
     }
 
     private CoralException failureOfHandshake(Step step) throws Exception {
-        CompletableFuture<CoralException> failure = async(() -> failure(() -> SocketSession.connect(manager.path)));
+        CompletableFuture<CoralException> failure = async(() -> failure(() -> SocketSession.connect(manager.path, Duration.ZERO)));
         manager.accept();
         step.run();
         return failure.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);

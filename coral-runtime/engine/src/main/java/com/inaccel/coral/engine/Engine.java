@@ -6,6 +6,7 @@ import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.EngineConfig.Key;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -40,6 +41,7 @@ public final class Engine implements AutoCloseable {
     private final Dispatcher dispatcher;
     private final ScheduledThreadPoolExecutor housekeeping;
     private final int hostFallbacks;
+    private final long instance = new SecureRandom().nextLong();
     private final EngineListener listener;
     private volatile Thread housekeeper;
     /** Replaced as a whole. A request keeps what it was bound to. */
@@ -144,6 +146,11 @@ public final class Engine implements AutoCloseable {
      */
     public void grant(Allocation allocation) {
         memory.grant(allocation);
+    }
+
+    /** Tells this engine from all others: who holds memory of another one knows that this one has not freed it. */
+    public long instance() {
+        return instance;
     }
 
     /** How many allocations can be granted. */

@@ -17,6 +17,7 @@ public final class EngineSegment implements Segment {
     private final SharedMemory.Account account;
     private final SealedMemory memory;
     private final long id;
+    private final boolean attached;
 
     private int references = 1;
     private boolean closed;
@@ -28,7 +29,20 @@ public final class EngineSegment implements Segment {
         this.account = account;
         this.memory = memory;
         this.id = id;
+        this.attached = false;
         this.sizeBytes = memory.sizeBytes();
+    }
+
+    /** Of memory that came from the client. */
+    EngineSegment(EngineSession session, SharedMemory.Account account, SealedMemory memory, long id, long sizeBytes,
+            boolean sealed) {
+        this.session = session;
+        this.account = account;
+        this.memory = memory;
+        this.id = id;
+        this.attached = true;
+        this.sizeBytes = sizeBytes;
+        this.sealed = sealed;
     }
 
     /** Owned by the segment; stays mapped while a request uses it, even after {@link #close}. */
@@ -117,7 +131,11 @@ public final class EngineSegment implements Segment {
                 return;
             }
         }
-        session.engine().memory().release(account, memory, sizeBytes);
+        if (attached) {
+            session.engine().memory().detach(account, memory, sizeBytes);
+        } else {
+            session.engine().memory().release(account, memory, sizeBytes);
+        }
     }
 
     synchronized boolean isClosed() {

@@ -45,7 +45,37 @@ public final class EngineSession implements Session {
         }
         requireOpen();
         SealedMemory memory = engine.memory().acquire(account, bytes);
-        EngineSegment segment = new EngineSegment(this, account, memory, nextId.getAndIncrement());
+        return add(new EngineSegment(this, account, memory, nextId.getAndIncrement()));
+    }
+
+    /**
+     * A segment of memory that another engine, which has gone, minted for this client, or so it says.
+     *
+     * @param descriptor hostile until checked; owned from the call on, also when it throws
+     * @param sizeBytes what it is said to have
+     * @param usedBytes what a seal has left of it; all of it where it is not sealed
+     */
+    public EngineSegment attach(int descriptor, long sizeBytes, long usedBytes, boolean sealed) {
+        SealedMemory memory = SealedMemory.adopt(descriptor, sizeBytes);
+        try {
+            requireOpen();
+            boolean plausible = sealed ? usedBytes >= 0 && usedBytes <= sizeBytes : usedBytes == sizeBytes;
+            if (sizeBytes > Segment.MAX_BYTES || !plausible) {
+                throw new CoralException(ErrorCode.INVALID_ARGUMENT, "no segment is like this: sizeBytes=" + sizeBytes
+                    + ", usedBytes=" + usedBytes + ", sealed=" + sealed + ", limitBytes=" + Segment.MAX_BYTES
+                    + "; attach what a manager allocated");
+            }
+            long kept = SharedMemory.roundUpToPages(usedBytes);
+            memory.trim(kept);
+            engine.memory().attach(account, kept);
+            return add(new EngineSegment(this, account, memory, nextId.getAndIncrement(), kept, sealed));
+        } catch (CoralException e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    private EngineSegment add(EngineSegment segment) {
         segments.add(segment);
         if (!open) { // closed meanwhile: its close may have missed this one
             segment.close();

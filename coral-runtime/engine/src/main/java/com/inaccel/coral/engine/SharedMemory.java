@@ -186,6 +186,31 @@ final class SharedMemory implements AutoCloseable {
         }
     }
 
+    /**
+     * Charges for memory that was not minted here, like {@link #acquire}; the caller gives it back with {@link #detach},
+     * and keeps the memory until then.
+     */
+    void attach(Account account, long bytes) {
+        List<SealedMemory> victims = new ArrayList<>();
+        synchronized (this) {
+            requireRoom(account, bytes);
+            takePlace(account);
+            makeRoom(account, bytes, victims);
+            charge(account, bytes);
+        }
+        victims.forEach(SealedMemory::close);
+    }
+
+    /** Never to the pool: who attached it may have attached it twice, and two sessions would be given the same memory. */
+    void detach(Account account, SealedMemory memory, long chargedBytes) {
+        synchronized (this) {
+            charge(account, -chargedBytes);
+            giveBackPlace(account);
+            forgetIfUnused(account);
+        }
+        memory.close();
+    }
+
     /** What a seal gave back is no longer charged. */
     synchronized void trimmed(Account account, long bytes) {
         charge(account, -bytes);

@@ -28,6 +28,8 @@ import org.slf4j.LoggerFactory;
  */
 final class AllocationServer {
     private static final int BACKLOG = 128;
+    /** A frame of a client brings one at most, and the kernel hands out no two frames' descriptors at once. */
+    private static final int MAX_WAITING_DESCRIPTORS = 1;
     private static final Duration ACCEPT_RETRY = Duration.ofMillis(100);
     private static final Logger LOG = LoggerFactory.getLogger(AllocationServer.class);
 
@@ -107,11 +109,8 @@ final class AllocationServer {
         telemetry.requestFailed(allocation, /* accelerator= */ "", reason.code(), reason.getMessage());
     }
 
-    void requireServing() {
-        if (stopping) {
-            throw new CoralException(ErrorCode.SESSION_CLOSED,
-                "manager is stopping: address=" + address() + "; submit again to the next one");
-        }
+    boolean isStopping() {
+        return stopping;
     }
 
     void requestEnded() {
@@ -190,7 +189,7 @@ final class AllocationServer {
         try {
             UnixSocket.Peer peer = accepted.peer();
             String client = "allocation=" + allocation.name() + " pid=" + peer.pid() + " uid=" + peer.uid();
-            connection = new ClientConnection(this, client, new FrameChannel(accepted, 0));
+            connection = new ClientConnection(this, client, new FrameChannel(accepted, MAX_WAITING_DESCRIPTORS));
         } catch (IOException | RuntimeException | Error e) {
             accepted.close();
             throw e;

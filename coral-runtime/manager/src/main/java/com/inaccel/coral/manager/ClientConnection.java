@@ -165,6 +165,7 @@ final class ClientConnection implements Runnable {
         Wire.Welcome.Builder welcome = Wire.Welcome.newBuilder()
             .setVersion(FrameChannel.PROTOCOL_VERSION)
             .addAllAccelerators(session.accelerators())
+            .setInstance(server.engine().instance())
             .setMaxOutstandingRequests(server.limits().requestsPerConnection());
         for (DeviceInfo device : server.engine().devices()) {
             welcome.addDevices(encode(device));
@@ -174,6 +175,10 @@ final class ClientConnection implements Runnable {
 
     private void handle(ClientMessage message) throws FrameException {
         long correlation = message.getCorrelation();
+        if (message.getDescriptors() != (message.hasAttach() ? 1 : 0)) {
+            throw new FrameException("wrong count of descriptors: count=" + Integer.toUnsignedString(
+                message.getDescriptors()) + ", body=" + message.getBodyCase());
+        }
         try {
             switch (message.getBodyCase()) {
                 case ALLOCATE -> allocate(correlation, message.getAllocate());
@@ -181,6 +186,7 @@ final class ClientConnection implements Runnable {
                 case FREE -> free(correlation, message.getFree());
                 case SUBMIT -> submit(correlation, message.getSubmit());
                 case CANCEL -> cancel(correlation);
+                case ATTACH -> attach(correlation, message.getAttach());
                 case HELLO, BODY_NOT_SET -> throw new FrameException("unexpected message: body="
                     + message.getBodyCase());
             }
@@ -211,6 +217,14 @@ final class ClientConnection implements Runnable {
         }
     }
 
+    private void attach(long correlation, Wire.Attach attach) throws FrameException {
+        EngineSegment segment = session.attach(channel.takeDescriptor(), attach.getSizeBytes(),
+            attach.getSealed() ? attach.getUsedBytes() : attach.getSizeBytes(), attach.getSealed());
+        segments.put(segment.id(), segment);
+        answer(correlation, ManagerMessage.newBuilder()
+            .setAttached(Wire.Attached.newBuilder().setSegment(segment.id())));
+    }
+
     private void seal(long correlation, Wire.Seal seal) {
         EngineSegment segment = segment(seal.getSegment());
         segment.seal(seal.getUsedBytes());
@@ -233,7 +247,9 @@ final class ClientConnection implements Runnable {
             throw new CoralException(ErrorCode.QUEUE_FULL, "too many requests outstanding: outstanding="
                 + requests.size() + ", limit=" + limit + "; submit again when some have ended");
         }
-        server.requireServing();
+        if (server.isStopping()) {
+            return; // unanswered: the client hands it to the next manager
+        }
         CompletableFuture<Completion> future = session.submit(decode(submit));
         requests.put(correlation, future);
         unanswered.incrementAndGet();

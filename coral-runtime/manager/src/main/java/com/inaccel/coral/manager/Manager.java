@@ -13,12 +13,14 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +35,7 @@ public final class Manager implements AutoCloseable {
     public static final String SOCKET_NAME = AllocationDirectory.SOCKET_NAME;
     /** Locked as long as a manager serves the directory; the kernel unlocks it when the manager dies. */
     private static final String LOCK_NAME = "coral.lock";
+    private static final Duration MEMORY_POLL = Duration.ofMillis(1);
     private static final Logger LOG = LoggerFactory.getLogger(Manager.class);
 
     private final Engine engine;
@@ -249,8 +252,25 @@ public final class Manager implements AutoCloseable {
         all.forEach(AllocationServer::disconnectAll);
         all.forEach(server -> engine.revoke(server.allocation()));
         housekeeper.shutdownNow();
-        closeQuietly(lock);
+        if (awaitUnusedMemory(limits.drainTimeout())) {
+            closeQuietly(lock);
+        } else {
+            // The next manager would serve memory that a device here writes to still: it has to wait for this process.
+            LOG.error("device does not let go of its clients' memory, keeping the directory locked: usedBytes={}",
+                engine.stats().usedBytes());
+        }
         telemetry.events().add(Event.Kind.MANAGER_STOPPED, Map.of(Event.Field.ADDRESS, address()));
+    }
+
+    private boolean awaitUnusedMemory(Duration limit) {
+        long deadline = System.nanoTime() + limit.toNanos();
+        while (engine.stats().usedBytes() > 0) {
+            if (System.nanoTime() - deadline > 0) {
+                return false;
+            }
+            LockSupport.parkNanos(MEMORY_POLL.toNanos());
+        }
+        return true;
     }
 
     private static void closeQuietly(FileChannel channel) {

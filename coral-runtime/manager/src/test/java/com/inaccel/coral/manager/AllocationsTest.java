@@ -128,7 +128,7 @@ class AllocationsTest {
     void shouldEndEverythingOfAReleasedAllocationAndNothingOfTheOthers() {
         String a = manager.allocate(A);
         String b = manager.allocate(B);
-        try (Session ofA = Coral.open(a); Session ofB = Coral.open(b)) {
+        try (Session ofA = Coral.open(a, Duration.ZERO); Session ofB = Coral.open(b)) {
             ofA.allocate(QUOTA / 2).seal(1);
             Segment segment = ofB.allocate(4096);
             manager.release("pod-a");

@@ -66,7 +66,7 @@ class NodeCommandTest {
     void shouldServeAgainAfterItWasKilled() throws Exception {
         Process first = start("--devices", "host");
         readUntilListening(first.inputReader());
-        try (Session session = Coral.open(address())) {
+        try (Session session = Coral.open(address(), java.time.Duration.ZERO)) {
             first.destroyForcibly().waitFor();
             Leaks.await("the session has ended", java.time.Duration.ofSeconds(5), () -> !session.isOpen());
             SessionContract.assertFails(ErrorCode.CONNECTION_LOST, () -> session.allocate(1));

@@ -1,5 +1,7 @@
 package com.inaccel.coral.ml.clustering;
 
+import com.inaccel.coral.CoralException;
+import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.Request;
 import com.inaccel.coral.Segment;
 import com.inaccel.coral.ml.CoralConf.Precision;
@@ -94,7 +96,24 @@ final class KMeansTask {
         return total;
     }
 
+    /** Where a manager goes half-way, what it had begun is forgotten, and asked of the next one from the start. */
     private void know(double[] candidates, int m) {
+        while (true) {
+            try {
+                compare(candidates, m);
+                return;
+            } catch (CoralException e) {
+                for (int i = 0; i < partition.batches().size(); i++) {
+                    partition.releaseScratch(NEAREST + i);
+                }
+                if (e.code() != ErrorCode.CONNECTION_LOST || !partition.isHere()) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private void compare(double[] candidates, int m) {
         List<Request.Builder> requests = new ArrayList<>();
         List<Batch> batches = partition.batches();
         Segment scratch = partition.scratch(CANDIDATES, aligned((long) m * d * Double.BYTES));

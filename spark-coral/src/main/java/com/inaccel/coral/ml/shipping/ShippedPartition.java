@@ -96,7 +96,7 @@ public final class ShippedPartition implements Serializable, AutoCloseable, Know
     }
 
     /** Whether the data is in this process and its manager still holds it. */
-    boolean isHere() {
+    public boolean isHere() {
         return local != null && local.session.isOpen();
     }
 

@@ -70,7 +70,7 @@ final class ShippedRdd extends RDD<ShippedPartition> {
 
     private ShippedPartition ship(Partition split, TaskContext context) {
         long start = System.nanoTime();
-        Session session = Sessions.at(conf.address());
+        Session session = Sessions.at(conf.address(), conf.reconnect());
         Precision precision = switch (conf.precision()) {
             case AUTO -> session.accelerators().contains(shipment.probe()) ? Precision.DOUBLE : Precision.SINGLE;
             case DOUBLE -> Precision.DOUBLE;
