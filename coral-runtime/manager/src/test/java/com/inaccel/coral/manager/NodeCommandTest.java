@@ -154,8 +154,9 @@ class NodeCommandTest {
         node.toHandle().destroy();
         assertThat(node.waitFor(30, TimeUnit.SECONDS)).isTrue();
         assertThat(Files.readAllLines(events)).extracting(line -> line.replaceAll(".*\"event\":\"(\\w+)\".*", "$1"))
-            .containsExactly("manager_started", "client_connected", "device_programmed", "client_disconnected",
-                "manager_stopping", "manager_stopped");
+            .startsWith("manager_started", "client_connected", "device_programmed").endsWith("manager_stopped")
+            // A client's end is noticed by its own thread, by when the manager may be stopping.
+            .hasSize(6).contains("client_disconnected", "manager_stopping");
     }
 
     private static String get(List<String> printed, String what) throws IOException {
