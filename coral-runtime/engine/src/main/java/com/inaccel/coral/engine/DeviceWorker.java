@@ -65,6 +65,11 @@ final class DeviceWorker {
         return device;
     }
 
+    /** Devices of one platform can do the same. */
+    String platform() {
+        return device.info().vendor() + "/" + device.info().platform();
+    }
+
     DeviceMemory memory() {
         return memory;
     }

@@ -8,6 +8,8 @@ import com.inaccel.coral.engine.SchedulingPolicy.Decision;
 import com.inaccel.coral.engine.SchedulingPolicy.Entry;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,7 +71,10 @@ final class Dispatcher {
     /** Before the first request. */
     void start(List<DeviceWorker> all, long starvationNanos) {
         workers.addAll(all);
-        policy = new SchedulingPolicy<>(workers.size(), this::penaltyNanos, starvationNanos);
+        List<String> platforms = workers.stream().map(DeviceWorker::platform).toList();
+        List<String> distinct = platforms.stream().distinct().toList();
+        policy = new SchedulingPolicy<>(
+            platforms.stream().mapToInt(distinct::indexOf).toArray(), new Costs(), starvationNanos);
         workers.forEach(DeviceWorker::start);
     }
 
@@ -94,10 +99,14 @@ final class Dispatcher {
                 refusal = deviceFailed(request, "no device that can run it is healthy");
             } else if (request.future.isDone()) {
                 gone = true;
-            } else if (free || request.free) {
-                enqueue(request);
             } else {
-                park(request);
+                timeout.filter(limit -> limit.compareTo(LONGEST_TIMEOUT) <= 0)
+                    .ifPresent(limit -> request.deadlineNanos = clock.getAsLong() + limit.toNanos());
+                if (free || request.free) {
+                    enqueue(request);
+                } else {
+                    park(request);
+                }
             }
         } finally {
             lock.unlock();
@@ -460,28 +469,23 @@ final class Dispatcher {
         long cost = BASE_COST_NANOS + (long) (request.arguments.sliceBytes()
             * costNanosPerByte.getOrDefault(request.accelerator, FIRST_COST_NANOS_PER_BYTE));
         request.entry = policy.add(request.allocation.name(), request.allocation.share(), request, request.priority,
-            cost, clock.getAsLong());
+            request.deadlineNanos, cost, clock.getAsLong());
         wakeFor(request);
     }
 
     /** Of the lanes that wait for work, one where the request could run at once; else one that could copy for it. */
     private void wakeFor(PendingRequest request) {
-        DeviceWorker best = null;
-        boolean bestStarts = false;
-        long least = SchedulingPolicy.NEVER;
+        BitSet startsAtOnce = new BitSet();
+        BitSet copies = new BitSet();
         for (DeviceWorker worker : workers) {
             if (worker.takes() && worker.hasIdleLane() && canRun(request, worker)) {
                 boolean starts = worker.lanesAwake() < worker.device().units(request.kernel(worker.index()));
-                long penalty = penaltyNanos(request, worker.index());
-                if (best == null || (starts && !bestStarts) || (starts == bestStarts && penalty < least)) {
-                    best = worker;
-                    bestStarts = starts;
-                    least = penalty;
-                }
+                (starts ? startsAtOnce : copies).set(worker.index());
             }
         }
-        if (best != null) {
-            best.wakeOne();
+        int nearest = policy.nearest(request.entry, startsAtOnce.isEmpty() ? copies : startsAtOnce);
+        if (nearest >= 0) {
+            workers.get(nearest).wakeOne();
         }
     }
 
@@ -503,17 +507,41 @@ final class Dispatcher {
         return false;
     }
 
-    private long penaltyNanos(PendingRequest request, int device) {
-        DeviceWorker worker = workers.get(device);
-        if (!canRun(request, worker)) {
-            return SchedulingPolicy.NEVER;
+    /** What the scheduler asks about requests and devices. */
+    private final class Costs implements SchedulingPolicy.CostModel<PendingRequest> {
+        @Override
+        public Need kind(PendingRequest request) {
+            return new Need(workers, Arrays.asList(request.bitstreams), request.failedOn);
         }
-        // A request that would have to wait here for a compute unit is not bound to this device while another one is free.
-        if (worker == selecting && worker.isSaturated(request.kernel(device)) && isFreeElsewhere(request, worker)) {
-            return SchedulingPolicy.NEVER;
+
+        @Override
+        public long copyNanos(PendingRequest request, int device) {
+            DeviceWorker worker = workers.get(device);
+            // A request that would have to wait here for a compute unit is not bound to this device while another one is free.
+            if (worker == selecting && worker.isSaturated(request.kernel(device)) && isFreeElsewhere(request, worker)) {
+                return SchedulingPolicy.NEVER;
+            }
+            return (long) (worker.memory().missingBytes(request.arguments, request.segments()) * COPY_NANOS_PER_BYTE);
         }
-        long copy = (long) (worker.memory().missingBytes(request.arguments, request.segments()) * COPY_NANOS_PER_BYTE);
-        return worker.programming().costNanos(request.bitstreams[device]) + copy;
+
+        @Override
+        public BitSet holders(PendingRequest request) {
+            BitSet all = new BitSet(); // of so few that they need no index
+            all.set(0, workers.size());
+            return all;
+        }
+    }
+
+    /** @param bitstreams by device; null where nothing implements the accelerator */
+    private record Need(List<DeviceWorker> workers, List<Bitstream> bitstreams, int failedOn)
+            implements SchedulingPolicy.Kind {
+        @Override
+        public long programmingNanos(int device) {
+            Bitstream bitstream = bitstreams.get(device);
+            DeviceWorker worker = workers.get(device);
+            return bitstream == null || !worker.healthy() || failedOn == device
+                ? SchedulingPolicy.NEVER : worker.programming().costNanos(bitstream);
+        }
     }
 
     /** However the future ended: takes the request out of the queue if it waits still. */

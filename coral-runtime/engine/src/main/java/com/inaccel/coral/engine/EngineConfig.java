@@ -89,8 +89,8 @@ public final class EngineConfig {
         ALLOCATIONS("coral.allocations", Type.COUNT, "64", 1, 1_024,
             "Allocations that the manager can serve beside the node's own; each is sure of an equal part of half of the "
                 + "segments and connections"),
-        STARVATION("coral.scheduler.starvation", Type.DURATION, "1s", 0, 3_600_000,
-            "Longest time that a request is passed over in favour of what is programmed and resident"),
+        STARVATION("coral.scheduler.starvation", Type.DURATION, "10s", 0, 3_600_000,
+            "Longest round of all who wait for the devices of one platform: a device stays with its bitstream no longer while others fall behind"),
         DEVICE_LANES("coral.device.lanes", Type.COUNT, "0", 0, 64,
             "Requests that one device works on at once, those being copied included; 0: as many as its compute units, and"
                 + " where it copies one more"),

@@ -38,6 +38,8 @@ final class PendingRequest {
     int failedOn = -1;
     /** Why it failed there. */
     String failure = "";
+    /** By the dispatcher's clock. */
+    long deadlineNanos = SchedulingPolicy.NEVER;
 
     /** Takes over one reference to each segment. */
     PendingRequest(
