@@ -125,6 +125,11 @@ final class DeviceWorker {
         return workers.size() - idle.size();
     }
 
+    /** Lanes that look for a request, or will when they have told of the end of the last. */
+    int lanesLooking() {
+        return lanesAwake() - inFlight;
+    }
+
     /** Whether one more request could not run at once. */
     boolean isSaturated(Kernel kernel) {
         return inFlight >= device.units(kernel);

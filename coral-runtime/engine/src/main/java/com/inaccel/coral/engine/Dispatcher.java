@@ -484,7 +484,8 @@ final class Dispatcher {
             }
         }
         int nearest = policy.nearest(request.entry, startsAtOnce.isEmpty() ? copies : startsAtOnce);
-        if (nearest >= 0) {
+        // A lane that is about to look for its next request anyway needs no waking.
+        if (nearest >= 0 && workers.get(nearest).lanesLooking() < policy.size()) {
             workers.get(nearest).wakeOne();
         }
     }

@@ -128,9 +128,14 @@ class ConflictsTest {
         Vectors.eventually("it writes", () -> inside(Step.COPY_OUT) == 1);
         cancelled.cancel(true);
         CompletableFuture<Completion> next = twice(2, 1);
+        Vectors behind = new Vectors(session, FLOATS, 1);
+        CompletableFuture<Completion> last = behind.submit();
+        Vectors.eventually("the one behind it is placed, as no other is",
+            () -> devices.stream().anyMatch(device -> device.entered(Step.PLACE) > 0));
         assertThat(engine.stats().queueLength()).isEqualTo(1);
         open();
         Vectors.get(next);
+        Vectors.get(last);
         requireVector(1, 0);
     }
 
