@@ -9,6 +9,7 @@ package com.inaccel.coral;
  * @param description the driver's own words
  * @param memoryBytes memory that residents and scratch may take
  * @param computeUnits parallel units of the device
+ * @param fallback why pure Java computes where OpenCL was looked for; empty where the device is what was asked for
  */
-public record DeviceInfo(
-        String id, String vendor, String platform, String description, long memoryBytes, int computeUnits) { }
+public record DeviceInfo(String id, String vendor, String platform, String description, long memoryBytes,
+        int computeUnits, String fallback) { }

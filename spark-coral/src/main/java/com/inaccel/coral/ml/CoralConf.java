@@ -9,9 +9,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.apache.commons.text.similarity.LevenshteinDistance;
+import org.apache.spark.SparkConf;
 import org.apache.spark.network.util.JavaUtils;
 import org.apache.spark.sql.SparkSession;
+import scala.Tuple2;
 import scala.collection.JavaConverters;
 
 /**
@@ -89,6 +92,11 @@ public record CoralConf(String address, Precision precision, Duration requestTim
      */
     public static CoralConf of(SparkSession session) {
         return of(JavaConverters.mapAsJavaMap(session.conf().getAll()));
+    }
+
+    /** As {@link #of(SparkSession)}, before there is a session. */
+    static CoralConf of(SparkConf conf) {
+        return of(Arrays.stream(conf.getAll()).collect(Collectors.toMap(Tuple2::_1, Tuple2::_2)));
     }
 
     static CoralConf of(Map<String, String> conf) {

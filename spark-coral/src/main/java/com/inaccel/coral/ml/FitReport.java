@@ -1,11 +1,13 @@
 package com.inaccel.coral.ml;
 
 import com.inaccel.coral.ml.CoralConf.Precision;
+import com.inaccel.coral.ml.shipping.Fallback;
 import com.inaccel.coral.ml.shipping.RunStats;
 import com.inaccel.coral.ml.shipping.ShippedData;
 import com.inaccel.coral.ml.shipping.ShippedPartition;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What the last fit did, beside its model. Of fits that advance together it says what they did together.
@@ -16,6 +18,8 @@ import java.util.Set;
  * @param precision DOUBLE or SINGLE: how the features were stored
  * @param address the Coral that served the first partition
  * @param devices ids of the devices that ran requests
+ * @param fallbacks what served in place of something better, each with its reason: pure Java where OpenCL was looked for, an
+ *     engine inside the executor where a node manager was
  * @param bytesShipped bytes of shared memory that the data took
  * @param partitionsShipped shipments, more than {@code partitions} when an executor or its manager was lost
  * @param sparkJobs Spark jobs that the fit ran
@@ -30,7 +34,7 @@ import java.util.Set;
  */
 public record FitReport(
         long rows, int features, int partitions, Precision precision, String address, Set<String> devices,
-        long bytesShipped, long partitionsShipped, int sparkJobs, int passes, long shipNanos, long initNanos,
+        Set<String> fallbacks, long bytesShipped, long partitionsShipped, int sparkJobs, int passes, long shipNanos, long initNanos,
         long iterateNanos, long shipTaskNanos, long queueNanos, long transferNanos, long runNanos) {
 
     public static FitReport of(ShippedData data, long initNanos, long iterateNanos) {
@@ -38,8 +42,13 @@ public record FitReport(
         RunStats stats = data.stats();
         ShippedPartition.Info first = partitions.get(0);
         return new FitReport(data.rows(), data.features(), partitions.size(), first.precision(), first.address(),
-            stats.devices(), data.bytesShipped(), data.partitionsShipped(), data.jobs(), data.passes(), data.shipNanos(),
+            stats.devices(), fallbacks(partitions), data.bytesShipped(), data.partitionsShipped(), data.jobs(), data.passes(), data.shipNanos(),
             initNanos, iterateNanos, partitions.stream().mapToLong(ShippedPartition.Info::shipNanos).sum(),
             stats.queueNanos(), stats.transferNanos(), stats.runNanos());
+    }
+
+    private static Set<String> fallbacks(List<ShippedPartition.Info> partitions) {
+        return partitions.stream().flatMap(info -> info.fallbacks().stream()).map(Fallback::toString)
+            .collect(Collectors.toUnmodifiableSet());
     }
 }

@@ -130,7 +130,8 @@ public final class SocketSession implements Session {
     public List<DeviceInfo> devices() {
         return welcome.getDevicesList().stream()
             .map(device -> new DeviceInfo(device.getId(), device.getVendor(), device.getPlatform(),
-                device.getDescription(), device.getMemoryBytes(), device.getComputeUnits()))
+                device.getDescription(), device.getMemoryBytes(), device.getComputeUnits(),
+                device.getFallback()))
             .toList();
     }
 

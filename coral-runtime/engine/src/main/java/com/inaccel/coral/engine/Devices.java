@@ -25,6 +25,7 @@ final class Devices {
     private final List<Device> opened = new ArrayList<>();
     private final Map<String, Integer> serials = new HashMap<>();
     private int hostFallbacks;
+    private String fallback = ""; // why it is not OpenCL that computes, where it was looked for
 
     private Devices(EngineConfig config) {
         this.config = config;
@@ -110,11 +111,12 @@ final class Devices {
     }
 
     private Device host() {
-        return new HostDevice(config.bytes(Key.MEMORY_LIMIT));
+        return new HostDevice(config.bytes(Key.MEMORY_LIMIT), fallback);
     }
 
     private void fallBack(OpenCl.Discovery openCl) {
         hostFallbacks++;
+        fallback = openCl.problem().isEmpty() ? "no OpenCL device to emulate on" : openCl.problem();
         LOG.warn("no OpenCL device, falling back to pure Java, which is many times slower: problem={}", openCl.problem());
     }
 

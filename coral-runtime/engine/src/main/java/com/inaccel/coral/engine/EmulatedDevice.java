@@ -58,7 +58,7 @@ final class EmulatedDevice implements Device {
         this.programming = programming;
         this.units = units;
         this.info = new DeviceInfo(id, vendor, platform, "emulated on " + base.info().description(), memoryBytes,
-            base.info().computeUnits());
+            base.info().computeUnits(), base.info().fallback());
     }
 
     /** Any thread. */

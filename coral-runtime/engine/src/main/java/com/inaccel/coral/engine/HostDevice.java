@@ -9,8 +9,13 @@ final class HostDevice implements Device {
     private final DeviceInfo info;
 
     HostDevice(long memoryBytes) {
+        this(memoryBytes, "");
+    }
+
+    /** @param fallback as in {@link DeviceInfo} */
+    HostDevice(long memoryBytes, String fallback) {
         info = new DeviceInfo("host-0", "host", "java",
-            "pure Java " + Runtime.version() + " on " + System.getProperty("os.arch"), memoryBytes, 1);
+            "pure Java " + Runtime.version() + " on " + System.getProperty("os.arch"), memoryBytes, 1, fallback);
     }
 
     @Override

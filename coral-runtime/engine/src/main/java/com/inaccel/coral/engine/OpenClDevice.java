@@ -53,7 +53,7 @@ final class OpenClDevice implements Device {
         long memory = OpenCl.number(deviceId, CL.CL_DEVICE_GLOBAL_MEM_SIZE);
         info = new DeviceInfo(id, found.vendor(), found.platform(),
             OpenCl.text(deviceId, CL.CL_DEVICE_NAME) + ", " + OpenCl.text(deviceId, CL.CL_DEVICE_VERSION), memory,
-            Math.toIntExact(OpenCl.number(deviceId, CL.CL_DEVICE_MAX_COMPUTE_UNITS)));
+            Math.toIntExact(OpenCl.number(deviceId, CL.CL_DEVICE_MAX_COMPUTE_UNITS)), "");
         long type = OpenCl.number(deviceId, CL.CL_DEVICE_TYPE);
         sharesHostMemory = !copies && sharesHostMemory(type);
         compiles = OpenCl.flag(deviceId, CL.CL_DEVICE_COMPILER_AVAILABLE);

@@ -362,6 +362,7 @@ final class ClientConnection implements Runnable {
             .setPlatform(device.platform())
             .setDescription(device.description())
             .setMemoryBytes(device.memoryBytes())
-            .setComputeUnits(device.computeUnits());
+            .setComputeUnits(device.computeUnits())
+            .setFallback(device.fallback());
     }
 }

@@ -46,8 +46,8 @@ final class DirectPasses implements AutoCloseable {
         }
         boolean complete = false;
         try {
-            standing.run(indices.length, position -> outcomes.set(position,
-                ResidentRdd.ask(shipped.id(), indices[position], owner, function)));
+            standing.run(indices.length, (position, times) -> outcomes.set(position,
+                ResidentRdd.ask(shipped.id(), indices[position], owner, function, times)));
             complete = outcomes.stream().noneMatch(Outcome::isAbsent);
         } finally {
             unreachable = !standing.isReached();

@@ -18,13 +18,16 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
     private final ShippedRdd shipped;
     private final ScratchOwner owner;
     private final PartitionFunction<R> function;
+    private final PassTimes times;
 
     /** A function's result, with what its requests took; a null value says that the partition was not there. */
     record Outcome<R>(R value, RunStats stats) implements Serializable {
         static <R> Outcome<R> of(PartitionFunction<R> function, ShippedPartition partition, ScratchOwner owner,
-                int index) {
+                int index, PassTimes times) {
             RunStats stats = new RunStats();
-            return new Outcome<>(function.apply(partition.ownedBy(owner), index, stats), stats);
+            R value = function.apply(partition.ownedBy(owner), index, stats);
+            times.add(stats);
+            return new Outcome<>(value, stats);
         }
 
         static <R> Outcome<R> absent() {
@@ -45,6 +48,7 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
         this.shipped = shipped;
         this.owner = owner;
         this.function = function;
+        this.times = new PassTimes(shipped.context());
     }
 
     @Override
@@ -61,11 +65,11 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
             partition = cached(split, context);
         }
         if (partition.isHere()) {
-            return Outcome.of(function, partition, owner, split.index()).once();
+            return Outcome.of(function, partition, owner, split.index(), times).once();
         }
         // Spark ran the task away from the executor that holds the data: ship it for this task alone.
         try (ShippedPartition again = shipped.compute(split, context).next()) {
-            return Outcome.of(function, again, owner, split.index()).once();
+            return Outcome.of(function, again, owner, split.index(), times).once();
         }
     }
 

@@ -28,6 +28,7 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
     private final int shippedId;
     private final ScratchOwner owner;
     private final PartitionFunction<R> function;
+    private final PassTimes times;
     private final transient ShippedRdd shipped;
 
     private record Slot(int index) implements Partition { }
@@ -37,6 +38,7 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
         this.shippedId = shipped.id();
         this.owner = owner;
         this.function = function;
+        this.times = new PassTimes(spark);
         this.shipped = shipped;
     }
 
@@ -65,11 +67,12 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
 
     @Override
     public Iterator<Outcome<R>> compute(Partition split, TaskContext context) {
-        return ask(shippedId, split.index(), owner, function).once();
+        return ask(shippedId, split.index(), owner, function, times).once();
     }
 
     /** Runs the function on a partition of what was shipped, if it is in this process; for tasks. */
-    static <R> Outcome<R> ask(int shippedId, int index, ScratchOwner owner, PartitionFunction<R> function) {
+    static <R> Outcome<R> ask(
+            int shippedId, int index, ScratchOwner owner, PartitionFunction<R> function, PassTimes times) {
         Option<BlockResult> block = SparkEnv.get().blockManager().getLocalValues(new RDDBlockId(shippedId, index));
         if (block.isEmpty()) {
             return Outcome.absent();
@@ -77,6 +80,6 @@ final class ResidentRdd<R> extends RDD<Outcome<R>> {
         Iterator<?> elements = block.get().data();
         ShippedPartition partition = (ShippedPartition) elements.next();
         elements.hasNext(); // reaching the end gives the block's read lock back
-        return partition.isHere() ? Outcome.of(function, partition, owner, index) : Outcome.absent();
+        return partition.isHere() ? Outcome.of(function, partition, owner, index, times) : Outcome.absent();
     }
 }

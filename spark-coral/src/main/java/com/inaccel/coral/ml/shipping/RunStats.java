@@ -1,6 +1,7 @@
 package com.inaccel.coral.ml.shipping;
 
 import com.inaccel.coral.Completion;
+import com.inaccel.coral.ml.SparkMetric;
 import java.io.Serializable;
 import java.util.Set;
 import java.util.TreeSet;
@@ -14,11 +15,16 @@ public final class RunStats implements Serializable {
     private long transferNanos;
     private long runNanos;
 
+    /** A request that was done, in the process that asked for it. */
     void add(Completion completion) {
         devices.add(completion.device());
         queueNanos += completion.queueNanos();
         transferNanos += completion.transferNanos();
         runNanos += completion.runNanos();
+        SparkMetric.REQUESTS_DONE.add(1);
+        SparkMetric.QUEUE_NANOS.add(completion.queueNanos());
+        SparkMetric.TRANSFER_NANOS.add(completion.transferNanos());
+        SparkMetric.RUN_NANOS.add(completion.runNanos());
     }
 
     void add(RunStats other) {

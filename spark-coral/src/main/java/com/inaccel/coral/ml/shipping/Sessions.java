@@ -31,7 +31,9 @@ final class Sessions {
             if (open != null) {
                 open.close();
             }
-            return Coral.open(key.address(), key.reconnect());
+            Session session = Coral.open(key.address(), key.reconnect());
+            Fallback.of(configured, session).forEach(Fallback::count);
+            return session;
         });
     }
 

@@ -1,6 +1,7 @@
 package com.inaccel.coral.ml.shipping;
 
 import com.inaccel.coral.ml.CoralConf;
+import com.inaccel.coral.ml.SparkMetric;
 import com.inaccel.coral.ml.shipping.FeatureRow.Kind;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -58,6 +59,8 @@ final class SharedShipment implements AutoCloseable {
         this.rdd = rdd;
         List<ShippedPartition.Info> infos =
             new JavaRDD<>(rdd, ClassTag$.MODULE$.apply(ShippedPartition.class)).map(ShippedPartition::info).collect();
+        infos.stream().flatMap(info -> info.fallbacks().stream()).distinct().forEach(Fallback::log);
+        SparkMetric.SHIPMENTS.add(1);
         this.partitions = infos.stream().map(ShippedPartition.Info::withoutSummary).toList();
         features(); // refuses partitions of different dimensions, before their summaries meet
         this.summary = summarized

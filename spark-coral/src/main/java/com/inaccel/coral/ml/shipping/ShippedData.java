@@ -1,12 +1,14 @@
 package com.inaccel.coral.ml.shipping;
 
 import com.inaccel.coral.ml.CoralConf;
+import com.inaccel.coral.ml.SparkMetric;
 import com.inaccel.coral.ml.shipping.RequestRdd.Outcome;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
@@ -98,23 +100,28 @@ public final class ShippedData implements AutoCloseable {
 
     /** Runs on the partitions named; results in the order in which they are named. */
     public <R> List<R> run(PartitionFunction<R> function, int[] indices) {
-        passes++;
+        beginPass();
         return outcomes(function, indices).stream().map(this::account).toList();
+    }
+
+    private void beginPass() {
+        passes++;
+        SparkMetric.PASSES.add(1);
     }
 
     private <R> List<Outcome<R>> outcomes(PartitionFunction<R> function, int[] indices) {
         List<Outcome<R>> outcomes = new ArrayList<>(Collections.nCopies(indices.length, Outcome.absent()));
         ScratchOwner sent = shared.owner(owner);
         if (!direct.run(function, sent, indices, outcomes)) {
-            collect(new ResidentRdd<>(spark, shipped, sent, function), indices, outcomes);
+            collect(() -> new ResidentRdd<>(spark, shipped, sent, function), indices, outcomes);
         }
-        collect(new RequestRdd<>(shipped, sent, function), indices, outcomes);
+        collect(() -> new RequestRdd<>(shipped, sent, function), indices, outcomes);
         return outcomes;
     }
 
     /** The sum over partitions, added in partition order (from so many bytes on, in groups of neighbours first). */
     public double[] sum(PartitionFunction<double[]> function, int length) {
-        passes++;
+        beginPass();
         int count = shipped.getNumPartitions();
         List<Outcome<double[]>> partials = (long) count * length * Double.BYTES <= DIRECT_BYTES
             ? outcomes(function, IntStream.range(0, count).toArray()) : groupSums(function, count);
@@ -171,7 +178,7 @@ public final class ShippedData implements AutoCloseable {
     }
 
     /** Fills in the outcomes that are absent; {@code indices} names the partition of each. */
-    private <R> void collect(RDD<Outcome<R>> rdd, int[] indices, List<Outcome<R>> outcomes) {
+    private <R> void collect(Supplier<RDD<Outcome<R>>> rdd, int[] indices, List<Outcome<R>> outcomes) {
         int[] positions = IntStream.range(0, indices.length).filter(i -> outcomes.get(i).isAbsent()).toArray();
         if (positions.length == 0) {
             return;
@@ -179,7 +186,7 @@ public final class ShippedData implements AutoCloseable {
         jobs++;
         List<Object> named = new ArrayList<>(positions.length);
         Arrays.stream(positions).forEach(position -> named.add(indices[position]));
-        spark.runJob(rdd, new First<>(), JavaConverters.asScalaBuffer(named).toSeq(),
+        spark.runJob(rdd.get(), new First<>(), JavaConverters.asScalaBuffer(named).toSeq(),
             new AbstractFunction2<Object, Outcome<R>, BoxedUnit>() {
                 @Override
                 public BoxedUnit apply(Object index, Outcome<R> outcome) {

@@ -8,6 +8,7 @@ import com.inaccel.coral.Segment;
 import com.inaccel.coral.Session;
 import com.inaccel.coral.ml.CoralConf;
 import com.inaccel.coral.ml.CoralConf.Precision;
+import com.inaccel.coral.ml.SparkMetric;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,12 +46,13 @@ public final class ShippedPartition implements Serializable, AutoCloseable, Know
      * @param features dimension; -1 where there is no row
      * @param bytes shared memory taken
      * @param shipNanos time the task took to read and ship
+     * @param fallbacks what serves the partition in place of something better
      * @param summary of the partition's rows; null where none was asked for, and once the driver has merged it
      */
     public record Info(long rows, int features, boolean sparse, Precision precision, String address, long bytes,
-            long shipNanos, FeatureSummary summary) implements Serializable {
+            long shipNanos, List<Fallback> fallbacks, FeatureSummary summary) implements Serializable {
         Info withoutSummary() {
-            return new Info(rows, features, sparse, precision, address, bytes, shipNanos, null);
+            return new Info(rows, features, sparse, precision, address, bytes, shipNanos, fallbacks, null);
         }
     }
 
@@ -177,6 +179,7 @@ public final class ShippedPartition implements Serializable, AutoCloseable, Know
                 Thread.currentThread().interrupt();
                 throw new TaskKilledException();
             } catch (ExecutionException e) {
+                SparkMetric.REQUESTS_FAILED.add(1);
                 throw e.getCause() instanceof CoralException failure
                     ? new CoralException(failure.code(), failure.getMessage(), failure)
                     : new CoralException(ErrorCode.INTERNAL, "request failed: " + e.getCause(), e.getCause());

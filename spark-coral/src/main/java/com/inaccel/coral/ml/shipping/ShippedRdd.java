@@ -3,6 +3,7 @@ package com.inaccel.coral.ml.shipping;
 import com.inaccel.coral.Session;
 import com.inaccel.coral.ml.CoralConf;
 import com.inaccel.coral.ml.CoralConf.Precision;
+import com.inaccel.coral.ml.SparkMetric;
 import com.inaccel.coral.ml.shipping.FeatureRow.Kind;
 import java.util.List;
 import org.apache.spark.Partition;
@@ -88,12 +89,20 @@ final class ShippedRdd extends RDD<ShippedPartition> {
             }
             List<Batch> batches = shipper.finish();
             long bytes = batches.stream().mapToLong(batch -> batch.segment().sizeBytes()).sum();
-            partitionsShipped.add(1);
-            bytesShipped.add(bytes);
-            ShippedPartition.Info info = new ShippedPartition.Info(shipper.rows(), shipper.features(),
-                shipper.isSparse(), precision, session.address(), bytes, System.nanoTime() - start, shipper.summary());
+            long nanos = System.nanoTime() - start;
+            count(bytes, nanos);
+            ShippedPartition.Info info = new ShippedPartition.Info(shipper.rows(), shipper.features(), shipper.isSparse(),
+                precision, session.address(), bytes, nanos, Fallback.of(conf.address(), session), shipper.summary());
             return new ShippedPartition(info, session, conf, batches, shipper.shift());
         }
+    }
+
+    private void count(long bytes, long nanos) {
+        partitionsShipped.add(1);
+        bytesShipped.add(bytes);
+        SparkMetric.PARTITIONS_SHIPPED.add(1);
+        SparkMetric.BYTES_SHIPPED.add(bytes);
+        SparkMetric.SHIP_NANOS.add(nanos);
     }
 
     private void shipRow(InternalRow input, PartitionShipper shipper) {

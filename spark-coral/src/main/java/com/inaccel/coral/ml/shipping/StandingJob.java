@@ -9,7 +9,6 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.FutureAction;
@@ -47,7 +46,7 @@ final class StandingJob {
     private final FutureAction<Object> job;
     // What follows is guarded by this.
     private final Queue<Integer> waiting = new ArrayDeque<>();
-    private IntConsumer step;
+    private Step step;
     private int unfinished; // positions of the pass
     private int busy; // tasks inside of a step
     private boolean reached;
@@ -56,21 +55,30 @@ final class StandingJob {
     private boolean ended;
     private Throwable failure; // of the job
 
+    /** A pass, at one of its positions. */
+    @FunctionalInterface
+    interface Step {
+        /** @param times of the task that does it */
+        void run(int position, PassTimes times);
+    }
+
     /** What a task of the job does. */
     private static final class Stand extends AbstractFunction1<Iterator<Integer>, BoxedUnit> implements Serializable {
         private static final long serialVersionUID = 1L;
 
         private final long id;
+        private final PassTimes times;
 
-        Stand(long id) {
+        Stand(long id, PassTimes times) {
             this.id = id;
+            this.times = times;
         }
 
         @Override
         public BoxedUnit apply(Iterator<Integer> nothing) {
             StandingJob job = OPEN.get(id);
             if (job != null) { // else it has been dismissed, or Spark loaded this class a second time for its tasks
-                job.stand(TaskContext.get());
+                job.stand(TaskContext.get(), times);
             }
             return BoxedUnit.UNIT;
         }
@@ -80,7 +88,7 @@ final class StandingJob {
         OPEN.put(id, this);
         RDD<Integer> rdd = new JavaSparkContext(spark).parallelize(Collections.nCopies(tasks, 0), tasks).rdd();
         rdd.setName("coral passes");
-        job = spark.submitJob(rdd, new Stand(id),
+        job = spark.submitJob(rdd, new Stand(id, new PassTimes(spark)),
             JavaConverters.asScalaBuffer(IntStream.range(0, tasks).<Object>mapToObj(i -> i).toList()).toSeq(),
             new AbstractFunction2<Object, BoxedUnit, BoxedUnit>() {
                 @Override
@@ -115,11 +123,11 @@ final class StandingJob {
     }
 
     /** Does steps until there will be none, on the thread of one of the job's tasks. */
-    private void stand(TaskContext task) {
+    private void stand(TaskContext task, PassTimes times) {
         for (Integer position = next(task); position != null; position = next(task)) {
             boolean done = false;
             try {
-                step.accept(position);
+                step.run(position, times);
                 done = true;
             } finally {
                 finished(position, done);
@@ -167,7 +175,7 @@ final class StandingJob {
      * <p>Throws what {@code SparkContext.runJob} would, declared or not: a SparkException where the job failed or was
      * cancelled, now or since the last pass; an InterruptedException where this thread is interrupted, with the job cancelled.
      */
-    synchronized void run(int count, IntConsumer pass) {
+    synchronized void run(int count, Step pass) {
         step = pass;
         unfinished = count;
         IntStream.range(0, count).forEach(waiting::add);
