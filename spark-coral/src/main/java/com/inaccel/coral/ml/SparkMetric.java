@@ -32,6 +32,7 @@ public enum SparkMetric {
     private final Side side;
     private final String id;
     private final String meaning;
+    @SuppressWarnings("ImmutableEnumChecker") // it is there to change
     private final Counter counter = new Counter();
 
     SparkMetric(Side side, String id, String meaning) {

@@ -3,6 +3,7 @@ package com.inaccel.coral.ml;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.inaccel.coral.engine.EngineConfig;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -11,8 +12,13 @@ import org.junit.jupiter.api.Test;
 class ConfigurationGuideTest {
     @Test
     void shouldHoldTheTablesThatTheRegistriesPrint() throws Exception {
-        Path guide = Path.of(System.getProperty("basedir"), "..", "docs", "configuration.md");
-        assertThat(Files.readString(guide)).as("docs/configuration.md; paste what is expected here")
+        assertThat(guide("configuration.md")).as("docs/configuration.md; paste what is expected here")
             .contains(CoralConf.markdownTable()).contains(EngineConfig.markdown());
+        assertThat(guide("observability.md")).as("docs/observability.md; paste what is expected here")
+            .contains(SparkMetric.markdownTable());
+    }
+
+    private static String guide(String file) throws IOException {
+        return Files.readString(Path.of(System.getProperty("basedir"), "..", "docs", file));
     }
 }

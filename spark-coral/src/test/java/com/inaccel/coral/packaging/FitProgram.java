@@ -4,6 +4,7 @@ import com.inaccel.coral.ml.clustering.KMeans;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.ml.clustering.KMeansModel;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.VectorUDT;
@@ -15,6 +16,7 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import scala.collection.JavaConverters;
 
 /** A user's program, submitted by {@link PackagingIT} without anything of this module but its jar. */
 public final class FitProgram {
@@ -39,7 +41,17 @@ public final class FitProgram {
                 Arrays.stream(model.clusterCenters()).map(Vector::toString).sorted().toArray(String[]::new);
             System.out.println("centers: " + String.join(" ", centers));
             System.out.println("predicted: " + model.transform(points).select("prediction").distinct().count());
+            System.out.println("partitions shipped: " + partitionsShipped());
             System.out.println("estimator from: " + KMeans.class.getProtectionDomain().getCodeSource().getLocation());
         }
+    }
+
+    /** As Spark's metrics system has it from the plugin. */
+    private static long partitionsShipped() {
+        return JavaConverters.seqAsJavaList(
+                SparkEnv.get().metricsSystem().getSourcesByName("plugin.com.inaccel.coral.ml.CoralPlugin")).stream()
+            .flatMap(source -> source.metricRegistry().getCounters().entrySet().stream())
+            .filter(counter -> counter.getKey().equals("partitionsShipped"))
+            .mapToLong(counter -> counter.getValue().getCount()).sum();
     }
 }

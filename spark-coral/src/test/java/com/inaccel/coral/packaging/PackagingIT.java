@@ -130,6 +130,7 @@ class PackagingIT {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(), "@" + JAVA_OPTIONS,
                 "-cp", String.join(File.pathSeparator, sparkClassPath()), "org.apache.spark.deploy.SparkSubmit",
                 "--master", "local[2]", "--conf", "spark.ui.enabled=false", "--conf", "spark.coral.address=embedded:",
+                "--conf", "spark.plugins=com.inaccel.coral.ml.CoralPlugin",
                 "--jars", JAR.toString(), "--class", FitProgram.class.getName(), application.toString())
             .directory(directory.toFile()).redirectErrorStream(true).redirectOutput(output.toFile()).start();
         try {
@@ -138,7 +139,7 @@ class PackagingIT {
 
             assertThat(ended).as("ended in %d s; it printed: %s", SUBMIT_LIMIT_SECONDS, printed).isTrue();
             assertThat(submit.exitValue()).as(printed).isZero();
-            assertThat(printed).contains("centers: [0.0,1.0] [100.0,9.0]", "predicted: 2")
+            assertThat(printed).contains("centers: [0.0,1.0] [100.0,9.0]", "predicted: 2", "partitions shipped: 4")
                 .containsPattern("estimator from: file:.*" + Pattern.quote(JAR.getFileName().toString()));
         } finally {
             submit.destroyForcibly().waitFor();

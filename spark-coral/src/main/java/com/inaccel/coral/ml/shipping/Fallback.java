@@ -40,7 +40,7 @@ public record Fallback(Kind kind, String reason) implements Serializable {
     static List<Fallback> of(String configured, Session session) {
         List<Fallback> fallbacks = new ArrayList<>();
         String environment = System.getenv(Coral.ADDRESS_VARIABLE);
-        boolean chosen = !configured.isEmpty() || environment != null && !environment.isBlank();
+        boolean chosen = !configured.isEmpty() || (environment != null && !environment.isBlank());
         if (!chosen && session.address().equals(Coral.EMBEDDED)) {
             fallbacks.add(new Fallback(Kind.EMBEDDED, "no node manager: missing=" + Coral.DEFAULT_SOCKET));
         }
