@@ -1,11 +1,8 @@
 package com.inaccel.coral.bench;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.inaccel.coral.bench.Rounds.Column;
 import com.inaccel.coral.bench.support.Scratch;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -71,10 +68,7 @@ abstract class AlgorithmBench implements Callable<Integer> {
     @Override
     public final Integer call() throws IOException, InterruptedException {
         Workload workload = check();
-        figures.put("command", "bench " + String.join(" ", spec.commandLine().getParseResult().originalArgs()));
-        Map<String, String> machine = Machine.describe();
-        figures.put("machine", machine);
-        System.out.println("machine: " + machine);
+        figures.putAll(Figures.begin(spec));
         String mode = shapes ? "shapes" : scale ? "scale" : mode();
         Path file = json.orElse(Path.of("out", "bench-" + spec.name() + (mode.isEmpty() ? "" : "-" + mode) + ".json"));
         int cores = Runtime.getRuntime().availableProcessors();
@@ -89,7 +83,7 @@ abstract class AlgorithmBench implements Callable<Integer> {
                 status = measure(contestants);
             }
         }
-        write(file);
+        Figures.write(figures, file);
         return status;
     }
 
@@ -166,13 +160,5 @@ abstract class AlgorithmBench implements Callable<Integer> {
         System.out.println();
         System.out.println(table);
         return 0;
-    }
-
-    private void write(Path file) throws IOException {
-        if (file.toAbsolutePath().getParent() != null) {
-            Files.createDirectories(file.toAbsolutePath().getParent());
-        }
-        new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValue(file.toFile(), figures);
-        System.out.println("all figures: " + file);
     }
 }

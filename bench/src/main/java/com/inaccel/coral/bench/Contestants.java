@@ -140,7 +140,7 @@ final class Contestants implements AutoCloseable {
 
     private ManagerProcess manager() throws IOException, InterruptedException {
         if (manager == null) {
-            manager = ManagerProcess.start(scratch.resolve("node"), "");
+            manager = ManagerProcess.start(scratch.resolve("node"), List.of());
         }
         return manager;
     }

@@ -95,7 +95,8 @@ public final class Demo implements Callable<Integer> {
             }
             System.err.println("starting a node manager" + (emulate.isEmpty() ? "" : " that emulates " + emulate)
                 + " ...");
-            try (ManagerProcess manager = ManagerProcess.start(scratch.resolve("node"), emulate)) {
+            try (ManagerProcess manager = ManagerProcess.start(scratch.resolve("node"),
+                    emulate.isEmpty() ? List.of() : List.of("--emulate", emulate))) {
                 return run(scratch.directory(), manager.address());
             }
         }

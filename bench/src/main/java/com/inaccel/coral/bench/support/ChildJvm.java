@@ -22,7 +22,7 @@ public final class ChildJvm {
     }
 
     /** Lives no longer than this process, however that ends: see {@link Leash}. Standard input must stay a pipe. */
-    static ProcessBuilder leashed(String mainClass, List<String> jvmOptions, List<String> arguments) {
+    public static ProcessBuilder leashed(String mainClass, List<String> jvmOptions, List<String> arguments) {
         List<String> leashed = new ArrayList<>(arguments);
         leashed.add(0, mainClass);
         return of(Leash.class.getName(), jvmOptions, leashed);
