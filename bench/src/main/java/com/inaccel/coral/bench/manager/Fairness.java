@@ -34,7 +34,8 @@ final class Fairness {
     private record Run(double requestsPerSecond, double jain, double reprogrammingsPerSecond, double longestWaitSeconds) { }
 
     static Map<String, Object> measure(Path scratch, double seconds) throws IOException, InterruptedException {
-        List<String> options = new ArrayList<>(List.of("--emulate", EMULATE, "--emulate-programming", PROGRAMMING, "--metrics", "127.0.0.1:0"));
+        List<String> options = new ArrayList<>(List.of("--emulate", EMULATE, "--emulate-programming", PROGRAMMING,
+            "--metrics", "127.0.0.1:0"));
         for (int client = 0; client < CLIENTS; client++) {
             options.addAll(List.of("--allocation", name(client)));
         }

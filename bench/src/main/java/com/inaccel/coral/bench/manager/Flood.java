@@ -50,7 +50,8 @@ final class Flood {
         Latencies waits = new Latencies(small.stream().mapToLong(Completion::queueNanos).toArray());
         TextTable table = new TextTable("beside a flood of requests of 20 ms", "requests", "wait p50 ms", "p99", "longest");
         double[] millis = {waits.micros(0.5) / 1e3, waits.micros(0.99) / 1e3, waits.micros(1) / 1e3};
-        table.row("one small request at a time", Integer.toString(small.size()), text(millis[0]), text(millis[1]), text(millis[2]));
+        table.row("one small request at a time", Integer.toString(small.size()), text(millis[0]), text(millis[1]),
+            text(millis[2]));
         table.row("the flood", Long.toString(flood.finished()), "", "", text(flood.longestWaitNanos() / 1e6));
         System.out.println(table);
         return Map.of("requests", small.size(), "waitMillisP50", millis[0], "waitMillisP99", millis[1],

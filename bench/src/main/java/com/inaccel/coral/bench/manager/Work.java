@@ -63,7 +63,7 @@ final class Work implements AutoCloseable {
         data = session.allocate(pages(featureBytes) + pages(labelBytes) + pages(modelBytes));
         fill(featureBytes, labelBytes, modelBytes);
         data.seal(data.sizeBytes());
-        resultBytes = (kind.isGradient() ? FEATURES + 2 : CENTERS * (FEATURES + 1) + 1) * Double.BYTES;
+        resultBytes = (kind.isGradient() ? FEATURES + 2L : CENTERS * (FEATURES + 1L) + 1) * Double.BYTES;
         results = session.allocate(slots * pages(resultBytes));
         for (int slot = 0; slot < slots; slot++) {
             requests.add(request(slot, featureBytes, labelBytes, modelBytes));

@@ -201,10 +201,7 @@ final class EmulatedDevice implements Device {
             for (int i = 0; i < execution.arguments().count(); i++) {
                 if (execution.passesThrough(i)) {
                     HostSlice slice = execution.arguments().slice(i);
-                    Copy copy = passing(i, slice.lengthBytes());
-                    if (execution.copiesIn(i)) {
-                        copy.fill(slice);
-                    }
+                    passing(i, slice.lengthBytes()).fill(slice);
                 }
             }
         }

@@ -44,14 +44,12 @@ record Execution(
         return bytes;
     }
 
-    /** Slices without a placement, which are copied in and out around the run. */
+    /**
+     * Slices without a placement, which are copied in and out around the run: those that are only written too, since a kernel
+     * may leave parts unwritten, and what another tenant left in the device's memory must not show there.
+     */
     boolean passesThrough(int argument) {
         return arguments.isSlice(argument) && placements[argument] == null
             && arguments.slice(argument).lengthBytes() > 0;
-    }
-
-    /** A kernel of a stranger may leave parts unwritten: what the device's memory held before must not show there. */
-    boolean copiesIn(int argument) {
-        return arguments.slice(argument).access().reads() || !kernel.builtIn();
     }
 }

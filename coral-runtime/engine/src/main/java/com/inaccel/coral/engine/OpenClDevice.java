@@ -234,7 +234,7 @@ final class OpenClDevice implements Device {
             }
             inStep("copy in", () -> {
                 for (int i = 0; i < execution.placements().length; i++) {
-                    if (execution.passesThrough(i) && execution.copiesIn(i)) {
+                    if (execution.passesThrough(i)) {
                         HostSlice slice = execution.arguments().slice(i);
                         CL.clEnqueueWriteBuffer(queue(), memory(execution, i), false, 0, slice.lengthBytes(),
                             Pointer.to(slice.buffer()), 0, null, null);

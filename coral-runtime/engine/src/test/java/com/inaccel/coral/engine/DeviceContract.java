@@ -74,6 +74,20 @@ abstract class DeviceContract {
     }
 
     @Test
+    void shouldLeaveAloneWhatAnAcceleratorDoesNotWriteOfItsResult() {
+        try (EngineSegment a = session.allocate(64); EngineSegment c = session.allocate(64)) {
+            Vectors.get(session.submit(add(a, 0, a, 0, c, 0, 16))); // its zeros may stay in the device's memory
+            for (int i = 0; i < 16; i++) {
+                c.buffer(0, 64).putFloat(4 * i, 7);
+            }
+            Vectors.get(session.submit(Request.of(Vectors.ADD).read(a, 0, 64).read(a, 0, 64).write(c, 0, 64).arg(2).build()));
+            for (int i = 0; i < 16; i++) {
+                assertThat(c.buffer(0, 64).getFloat(4 * i)).as("element " + i).isEqualTo(i < 2 ? 0 : 7);
+            }
+        }
+    }
+
+    @Test
     void shouldRunWithNothingToDo() {
         try (EngineSegment a = session.allocate(64)) {
             Vectors.get(session.submit(add(a, 0, a, 0, a, 64, 0)));
