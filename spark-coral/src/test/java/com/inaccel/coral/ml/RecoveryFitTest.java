@@ -61,10 +61,10 @@ class RecoveryFitTest {
     @ValueSource(strings = {"auto", "jobs"})
     void shouldGiveTheSameClustersWhenManagersAreKilledUnderTheFit(String passes) throws Exception {
         spark().conf().set("spark.coral.passes", passes);
-        Dataset<Row> data = SparkTest.vectors(SparkTest.blobs(20_000, 16, 12, 1), 3).cache();
+        Dataset<Row> data = SparkTest.vectors(SparkTest.blobs(8_000, 16, 8, 1), 3).cache();
         Supplier<Vector[]> fit = () -> {
             KMeans kMeans = new KMeans();
-            kMeans.setK(12).setSeed(3).setMaxIter(400).setTol(0).setInitSteps(5);
+            kMeans.setK(8).setSeed(3).setMaxIter(100).setTol(0).setInitSteps(5);
             return kMeans.fit(data).clusterCenters();
         };
         assertThat(killingManagersUnder(fit)).isEqualTo(fit.get());
@@ -75,13 +75,13 @@ class RecoveryFitTest {
     void shouldGiveTheSameCoefficientsWhenManagersAreKilledUnderTheFit() throws Exception {
         Random random = new Random(5);
         List<Row> rows = new ArrayList<>();
-        for (Vector features : SparkTest.blobs(20_000, 16, 12, 2)) {
+        for (Vector features : SparkTest.blobs(8_000, 16, 8, 2)) {
             rows.add(RowFactory.create((double) random.nextInt(3), features));
         }
         Dataset<Row> data = SparkTest.frame(rows,
             new StructType().add("label", DataTypes.DoubleType).add("features", new VectorUDT()), 3).cache();
         Supplier<List<double[]>> fit = () -> {
-            LogisticRegressionModel model = new LogisticRegression().setMaxIter(300).setTol(0).fit(data);
+            LogisticRegressionModel model = new LogisticRegression().setMaxIter(100).setTol(0).fit(data);
             return List.of(model.coefficientMatrix().toArray(), model.interceptVector().toArray());
         };
         List<double[]> disturbed = killingManagersUnder(fit);

@@ -104,6 +104,8 @@ public final class EngineConfig {
                 + "is refused with QUEUE_FULL"),
         CLIENTS_REQUESTS("coral.clients.requests", Type.COUNT, "1024", 1, 1_000_000,
             "Requests that one client of the node manager may have outstanding; one more is refused with QUEUE_FULL"),
+        CLIENTS_MESSAGES("coral.clients.messages", Type.COUNT, "50000", 100, 10_000_000,
+            "Messages a second that the clients of one allocation may send together; the node manager reads the rest later"),
         CLIENTS_HANDSHAKE("coral.clients.handshake", Type.DURATION, "10s", 10, 600_000,
             "How long the node manager waits for a client that has connected to say hello"),
         CLIENTS_DRAIN("coral.clients.drain", Type.DURATION, "10s", 0, 3_600_000,
@@ -182,7 +184,7 @@ public final class EngineConfig {
     private static final String PREFIX = "coral.";
     private static final String VARIABLE_PREFIX = "CORAL_";
     /** Read by the launcher and by clients. */
-    private static final Set<String> OTHER_VARIABLES = Set.of("CORAL_ADDRESS", "CORAL_INSTALL");
+    private static final Set<String> OTHER_VARIABLES = Set.of("CORAL_ADDRESS", "CORAL_INSTALL", "CORAL_RECONNECT");
     /** What Kubernetes adds for each service: nobody's mistake where its name starts with coral. */
     private static final Pattern SERVICE_VARIABLE = Pattern.compile("CORAL_(?:[A-Z0-9_]+_)?"
         + "(?:SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)");

@@ -88,7 +88,7 @@ class EngineConfigTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"CORAL_SERVICE_HOST", "CORAL_SERVICE_PORT_HTTP", "CORAL_PORT", "CORAL_PORT_80_TCP",
-        "CORAL_METRICS_SERVICE_HOST", "CORAL_UI_PORT_443_TCP_ADDR", "CORAL_ADDRESS", "CORAL_INSTALL", "CORALS"})
+        "CORAL_METRICS_SERVICE_HOST", "CORAL_UI_PORT_443_TCP_ADDR", "CORAL_ADDRESS", "CORAL_INSTALL", "CORAL_RECONNECT", "CORALS"})
     void shouldIgnoreVariablesOfServicesAndOfClients(String variable) {
         assertThat(environment(Map.of(variable, "tcp://10.0.0.1:80")).describe())
             .isEqualTo(EngineConfig.defaults().describe());

@@ -30,6 +30,9 @@ final class AllocationServer {
     private static final int BACKLOG = 128;
     /** A frame of a client brings one at most, and the kernel hands out no two frames' descriptors at once. */
     private static final int MAX_WAITING_DESCRIPTORS = 1;
+    /** Each takes a thread and buffers, be it for a moment only. */
+    private static final int CONNECTIONS_PER_SECOND = 200;
+    private static final Duration SHORTEST_WAIT = Duration.ofMillis(1);
     private static final Duration ACCEPT_RETRY = Duration.ofMillis(100);
     private static final Logger LOG = LoggerFactory.getLogger(AllocationServer.class);
 
@@ -43,6 +46,8 @@ final class AllocationServer {
     private final UnixSocket listener;
     private final Thread acceptor;
     private final Map<ClientConnection, Thread> connections = new ConcurrentHashMap<>();
+    private final Pace accepting = new Pace(CONNECTIONS_PER_SECOND, System::nanoTime);
+    private final Pace reading;
     private final Object requestEnded = new Object();
     private volatile boolean stopping;
 
@@ -52,6 +57,7 @@ final class AllocationServer {
         this.telemetry = telemetry;
         this.allocation = allocation;
         this.limits = limits;
+        this.reading = new Pace(limits.messagesPerSecond(), System::nanoTime);
         this.places = places;
         this.housekeeper = housekeeper;
         this.socket = socket;
@@ -174,6 +180,7 @@ final class AllocationServer {
         while (!stopping) {
             try {
                 serve(listener.accept());
+                waitFor(accepting);
             } catch (IOException | OutOfMemoryError e) {
                 if (!stopping) {
                     // Out of descriptors, threads or memory: those who wait are served when some have been given back.
@@ -181,6 +188,19 @@ final class AllocationServer {
                     LockSupport.parkNanos(ACCEPT_RETRY.toNanos());
                 }
             }
+        }
+    }
+
+    /** A client's reader thread is about to handle one more message. */
+    void awaitTurn() {
+        waitFor(reading);
+    }
+
+    /** Not for moments shorter than what a thread takes to wake up: they add up to one that is not. */
+    private static void waitFor(Pace pace) {
+        long wait = pace.take();
+        if (wait > SHORTEST_WAIT.toNanos()) {
+            LockSupport.parkNanos(wait);
         }
     }
 

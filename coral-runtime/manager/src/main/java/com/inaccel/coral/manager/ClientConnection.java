@@ -37,6 +37,7 @@ final class ClientConnection implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(ClientConnection.class);
     private static final int MAX_ARGUMENTS = 256;
     private static final int MAX_ACCELERATOR_NAME = 256;
+    private static final int MAX_CLIENT_NAME = 64;
     /** Of a failure's message: it may quote what the client sent. */
     private static final int MAX_MESSAGE = 1024;
 
@@ -135,7 +136,8 @@ final class ClientConnection implements Runnable {
                 Wire.Welcome.newBuilder().setVersion(FrameChannel.PROTOCOL_VERSION)));
             return false;
         }
-        name = hello.get().getClient();
+        String given = hello.get().getClient();
+        name = given.substring(0, Math.min(given.length(), MAX_CLIENT_NAME)).replaceAll("\\p{Cntrl}", "?");
         return true;
     }
 
@@ -151,6 +153,7 @@ final class ClientConnection implements Runnable {
             answer(0, welcome());
             ClientMessage message;
             while ((message = channel.read(ClientMessage.parser()).orElse(null)) != null) {
+                server.awaitTurn();
                 outbox.awaitRoom();
                 handle(message);
             }

@@ -10,13 +10,15 @@ import java.time.Duration;
  *
  * @param connections of all allocations together, half of them set aside in equal parts; more are refused with QUEUE_FULL
  * @param requestsPerConnection outstanding; more are refused with QUEUE_FULL
+ * @param messagesPerSecond of one allocation's clients together; what comes faster is read later
  * @param handshakeTimeout from connecting to Hello
  * @param drainTimeout how long closing waits for outstanding requests
  */
-public record Limits(int connections, int requestsPerConnection, Duration handshakeTimeout, Duration drainTimeout) {
+public record Limits(int connections, int requestsPerConnection, int messagesPerSecond, Duration handshakeTimeout,
+        Duration drainTimeout) {
     public static Limits of(EngineConfig config) {
         return new Limits(config.count(Key.CLIENTS_CONNECTIONS), config.count(Key.CLIENTS_REQUESTS),
-            config.duration(Key.CLIENTS_HANDSHAKE), config.duration(Key.CLIENTS_DRAIN));
+            config.count(Key.CLIENTS_MESSAGES), config.duration(Key.CLIENTS_HANDSHAKE), config.duration(Key.CLIENTS_DRAIN));
     }
 
     public static Limits defaults() {

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class ManagerTest {
     private static final Limits LIMITS =
-        new Limits(16, 4, Duration.ofSeconds(60), Duration.ofSeconds(10));
+        new Limits(16, 4, 1_000_000, Duration.ofSeconds(60), Duration.ofSeconds(10));
     private static final String DOOR = "coral.sock";
 
     @TempDir
@@ -134,7 +134,7 @@ class ManagerTest {
 
     @Test
     void shouldHangUpOnWhoDoesNotSayHello() throws IOException {
-        start(Map.of(), new Limits(16, 4, Duration.ofMillis(50), Duration.ofSeconds(1)));
+        start(Map.of(), new Limits(16, 4, 1_000_000, Duration.ofMillis(50), Duration.ofSeconds(1)));
         try (Session session = Coral.open(manager.address()); SocketChannel silent = connectRaw()) {
             assertThat(endOf(silent)).isTrue();
             // Who has said hello may be silent for longer.
@@ -336,7 +336,7 @@ class ManagerTest {
     @Test
     void shouldCutRequestsThatOutlastTheDrain() {
         start(Map.of("coral.emulate", "xilinx/u250:1", "coral.emulate.programming", "3s"),
-            new Limits(16, 4, Duration.ofSeconds(60), Duration.ofMillis(10)));
+            new Limits(16, 4, 1_000_000, Duration.ofSeconds(60), Duration.ofMillis(10)));
         try (Session session = Coral.open(manager.address(), Duration.ZERO)) {
             CompletableFuture<Completion> request = session.submit(add(session.allocate(4096), 0));
             session.allocate(1).close();

@@ -42,7 +42,7 @@ class RecoveryTest {
     private void start(Map<String, String> config) {
         engine = Engine.start(EngineConfig.of(config));
         manager = Manager.start(engine, root, new Allocation("node", LIMIT, 1),
-            new Limits(64, 1_024, Duration.ofSeconds(10), Duration.ofSeconds(30)));
+            new Limits(64, 1_024, 1_000_000, Duration.ofSeconds(10), Duration.ofSeconds(30)));
     }
 
     private void stop() {
