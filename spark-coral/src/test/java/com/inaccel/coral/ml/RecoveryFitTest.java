@@ -81,7 +81,7 @@ class RecoveryFitTest {
         Dataset<Row> data = SparkTest.frame(rows,
             new StructType().add("label", DataTypes.DoubleType).add("features", new VectorUDT()), 3).cache();
         Supplier<List<double[]>> fit = () -> {
-            LogisticRegressionModel model = new LogisticRegression().setMaxIter(100).setTol(0).fit(data);
+            LogisticRegressionModel model = new LogisticRegression().setMaxIter(50).setTol(0).fit(data);
             return List.of(model.coefficientMatrix().toArray(), model.interceptVector().toArray());
         };
         List<double[]> disturbed = killingManagersUnder(fit);
@@ -93,7 +93,7 @@ class RecoveryFitTest {
     private <T> T killingManagersUnder(Supplier<T> fit) throws Exception {
         CompletableFuture<T> fitted = CompletableFuture.supplyAsync(fit);
         int kills = 0;
-        while (!fitted.isDone() && kills < 3) {
+        while (!fitted.isDone() && kills < 2) {
             if (SealedMemory.liveBytes() > 0) {
                 manager.destroyForcibly().waitFor();
                 kills++;

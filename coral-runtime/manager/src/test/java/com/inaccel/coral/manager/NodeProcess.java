@@ -22,8 +22,14 @@ final class NodeProcess implements AutoCloseable {
 
     /** Returns when it listens. */
     static NodeProcess start(Path root, String... flags) throws IOException {
-        List<String> command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElseThrow(),
-            "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), Main.class.getName(),
+        return startWithin("true", root, flags);
+    }
+
+    /** @param limits what the shell is to do first, e.g. {@code ulimit -n 100} */
+    static NodeProcess startWithin(String limits, Path root, String... flags) throws IOException {
+        List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", limits + "; exec \"$0\" \"$@\"",
+            ProcessHandle.current().info().command().orElseThrow(),
+            "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", System.getProperty("java.class.path"), Main.class.getName(),
             "node", "--root", root.toString(), "--devices", "host"));
         command.addAll(List.of(flags));
         NodeProcess node = new NodeProcess(
@@ -36,10 +42,6 @@ final class NodeProcess implements AutoCloseable {
             }
         }
         throw new AssertionError("ended without listening: " + node.printed);
-    }
-
-    long pid() {
-        return process.pid();
     }
 
     boolean isAlive() {
