@@ -53,9 +53,11 @@ public final class SocketSession implements Session {
 
     /** Held while messages are sent, so that none falls between two connections. No future is completed under it. */
     private final Object gate = new Object();
-    /** Guarded by the gate, like the next two: null while there is none. */
+    /** Guarded by the gate, like what follows: null while there is none. */
     private ManagerConnection connection;
     private Reconnection reconnection;
+    /** Of the latest connection, and after that broke too: it releases the segments of what is lost with it. */
+    private Thread reader;
     private long correlations;
 
     private SocketSession(Path socket, Duration reconnect) {
@@ -98,6 +100,7 @@ public final class SocketSession implements Session {
         next.start(this);
         welcome = next.welcome();
         connection = next;
+        reader = next.reader();
     }
 
     @Override
@@ -153,14 +156,14 @@ public final class SocketSession implements Session {
     public void close() {
         end(new CoralException(ErrorCode.SESSION_CLOSED, "session was closed: address=" + address
             + "; close it after its last request"));
-        Thread reader;
+        Thread lastReader;
         Thread reconnector;
         synchronized (gate) {
-            reader = connection == null ? null : connection.reader();
+            lastReader = reader;
             reconnector = reconnection;
         }
+        awaitEnd(lastReader); // first: it may have yet to start the other
         awaitEnd(reconnector);
-        awaitEnd(reader);
         segments.forEach(SocketSegment::close);
     }
 
