@@ -39,7 +39,7 @@ abstract class SparkWorker {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int WARM_UP_ITERATIONS = 2;
     /** Untimed fits go on until so much time has passed: what is compared is code that the JVM has compiled. */
-    private static final long WARM_UP_NANOS = 10_000_000_000L;
+    private static final long WARM_UP_NANOS = 30_000_000_000L;
     private static final Pattern BLAS_LIBRARY = Pattern.compile("^lib(openblas|blas|blis|mkl|atlas)");
 
     /** Where the rows lie when a fit begins. */

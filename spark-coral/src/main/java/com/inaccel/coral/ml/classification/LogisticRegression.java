@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.spark.SparkContext;
 import org.apache.spark.ml.classification.BinaryLogisticRegressionTrainingSummaryImpl;
 import org.apache.spark.ml.classification.LogisticRegressionModel;
@@ -100,7 +101,7 @@ public class LogisticRegression extends org.apache.spark.ml.classification.Logis
     @Override
     public LogisticRegressionModel train(Dataset<?> dataset) {
         return Instrumentation.instrumented(instrumentation -> {
-            log(instrumentation, dataset);
+            log(instrumentation);
             if (shared != null) {
                 return train(dataset, shared, instrumentation);
             }
@@ -178,9 +179,9 @@ public class LogisticRegression extends org.apache.spark.ml.classification.Logis
         }
     }
 
-    private void log(Instrumentation instrumentation, Dataset<?> dataset) {
+    /** All that MLlib logs, but for the number of the dataset's partitions, which it plans a query of its own for. */
+    private void log(Instrumentation instrumentation) {
         instrumentation.logPipelineStage(this);
-        instrumentation.logDataset(dataset);
         List<Param<?>> logged = List.of(labelCol(), weightCol(), featuresCol(), predictionCol(), rawPredictionCol(),
             probabilityCol(), regParam(), elasticNetParam(), standardization(), threshold(), thresholds(), maxIter(), tol(),
             fitIntercept());
@@ -204,16 +205,29 @@ public class LogisticRegression extends org.apache.spark.ml.classification.Logis
         LogisticRegressionModel model = new LogisticRegressionModel(uid(), fitted.coefficients(), fitted.intercepts(),
             fitted.classes(), fitted.multinomial());
         copyValues(model, copyValues$default$2());
-        Tuple3<ProbabilisticClassificationModel<Vector, LogisticRegressionModel>, String, String> summarized =
-            model.findSummaryModel();
-        Dataset<Row> predictions = summarized._1().transform(dataset);
-        String weight = isDefined(weightCol()) ? getWeightCol() : "weightCol";
+        Supplier<LogisticRegressionTrainingSummary> source =
+            summary(model.copy(ParamMap.empty()), dataset, fitted); // what is done to the model later is not the training's
         LogisticRegressionTrainingSummary summary = fitted.classes() <= 2
-            ? new BinaryLogisticRegressionTrainingSummaryImpl(predictions, summarized._2(), summarized._3(), getLabelCol(),
-                getFeaturesCol(), weight, fitted.objectiveHistory())
-            : new LogisticRegressionTrainingSummaryImpl(predictions, summarized._2(), summarized._3(), getLabelCol(),
-                getFeaturesCol(), weight, fitted.objectiveHistory());
+            ? new LazySummary.Binary(fitted.objectiveHistory(), source)
+            : new LazySummary(fitted.objectiveHistory(), source);
         return (LogisticRegressionModel) model.setSummary(new Some<>(summary));
+    }
+
+    private Supplier<LogisticRegressionTrainingSummary> summary(
+            LogisticRegressionModel model, Dataset<?> dataset, LogisticFit.Result fitted) {
+        String label = getLabelCol();
+        String features = getFeaturesCol();
+        String weight = isDefined(weightCol()) ? getWeightCol() : "weightCol";
+        return () -> {
+            Tuple3<ProbabilisticClassificationModel<Vector, LogisticRegressionModel>, String, String> summarized =
+                model.findSummaryModel();
+            Dataset<Row> predictions = summarized._1().transform(dataset);
+            return fitted.classes() <= 2
+                ? new BinaryLogisticRegressionTrainingSummaryImpl(predictions, summarized._2(), summarized._3(), label,
+                    features, weight, fitted.objectiveHistory())
+                : new LogisticRegressionTrainingSummaryImpl(predictions, summarized._2(), summarized._3(), label, features,
+                    weight, fitted.objectiveHistory());
+        };
     }
 
     // The setters again, so that a chain of them is of this class.

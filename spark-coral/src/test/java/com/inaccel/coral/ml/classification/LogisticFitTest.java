@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.commons.lang3.SerializationUtils;
 import org.apache.spark.SparkException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
@@ -278,6 +279,28 @@ class LogisticFitTest {
         assertThat(ours.objectiveHistory()).hasSameSizeAs(theirs.objectiveHistory());
         assertThat(ours.objectiveHistory()[0]).isCloseTo(theirs.objectiveHistory()[0],
             org.assertj.core.api.Assertions.within(1e-12));
+    }
+
+    @Test
+    void shouldSummarizeTheModelAsItWasTrainedWhateverIsDoneToItLater() {
+        Dataset<Row> data = Labelled.draw(400, 5, 2, 1).frame(3);
+        LogisticRegressionModel asked = logistic().fit(data);
+        double accuracy = asked.summary().accuracy();
+        LogisticRegressionModel changed = logistic().fit(data);
+        changed.setThreshold(1);
+        changed.setProbabilityCol("other");
+        assertThat(changed.summary().accuracy()).isEqualTo(accuracy);
+        assertThat(changed.summary().probabilityCol()).isEqualTo(asked.summary().probabilityCol());
+        assertThat(changed.evaluate(data).accuracy()).isLessThan(accuracy);
+    }
+
+    @Test
+    void shouldSendModelsWithoutTheirSummariesToExecutors() {
+        LogisticRegressionModel model = logistic().fit(data());
+        LogisticRegressionModel sent = SerializationUtils.roundtrip(model);
+        assertThat(sent.coefficientMatrix()).isEqualTo(model.coefficientMatrix());
+        assertThat(sent.summary().objectiveHistory()).isEqualTo(model.summary().objectiveHistory());
+        assertThatThrownBy(() -> sent.summary().accuracy()).hasMessageContaining("stays with the driver");
     }
 
     @Test
