@@ -1,6 +1,7 @@
 package com.inaccel.coral.engine;
 
 import com.inaccel.coral.DeviceInfo;
+import java.util.Optional;
 
 /**
  * Something that runs accelerators, several requests at once: each on a {@link Lane} of its own. Any thread may call
@@ -11,6 +12,11 @@ import com.inaccel.coral.DeviceInfo;
  */
 interface Device extends AutoCloseable {
     DeviceInfo info();
+
+    /** Empty where it is none. */
+    default Optional<FpgaInfo> fpga() {
+        return Optional.empty();
+    }
 
     /** Whether the bitstream was made for such a device and in a form that it takes. */
     default boolean accepts(Bitstream bitstream) {

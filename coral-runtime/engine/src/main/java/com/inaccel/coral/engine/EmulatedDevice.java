@@ -8,6 +8,7 @@ import com.inaccel.coral.protocol.SealedMemory;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -78,6 +79,11 @@ final class EmulatedDevice implements Device {
     @Override
     public DeviceInfo info() {
         return info;
+    }
+
+    @Override
+    public Optional<FpgaInfo> fpga() {
+        return Optional.of(new FpgaInfo(info, /* emulated= */ true, /* pciAddress= */ ""));
     }
 
     @Override

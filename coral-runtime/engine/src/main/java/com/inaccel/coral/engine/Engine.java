@@ -184,6 +184,11 @@ public final class Engine implements AutoCloseable {
         return workers.stream().map(worker -> worker.device().info()).toList();
     }
 
+    /** Those of the devices that are FPGAs. */
+    public List<FpgaInfo> fpgas() {
+        return workers.stream().flatMap(worker -> worker.device().fpga().stream()).toList();
+    }
+
     /** Names of the accelerators that some device here can run for somebody. */
     public Set<String> accelerators() {
         return installed.accelerators();

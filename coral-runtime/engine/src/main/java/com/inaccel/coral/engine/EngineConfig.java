@@ -115,7 +115,20 @@ public final class EngineConfig {
         METRICS("coral.metrics", Type.ADDRESS, "", "HOST:PORT",
             "Where the node manager serves its metrics alone, also to other machines; nowhere if empty"),
         EVENTS("coral.events", Type.FILE, "", "FILE or -",
-            "Where the node manager appends its event log, one JSON object a line; - is standard output, nowhere if empty");
+            "Where the node manager appends its event log, one JSON object a line; - is standard output, nowhere if empty"),
+        SHARE("coral.share", Type.COUNT, "1", 1, 64,
+            "Containers that one FPGA is offered to at once on Kubernetes, each for an equal part of its time"),
+        KUBERNETES_PLUGINS("coral.kubernetes.plugins", Type.FILE, "", "DIR",
+            "The kubelet's directory of device plugins, /var/lib/kubelet/device-plugins as a rule; if empty, the node manager "
+                + "offers Kubernetes nothing"),
+        KUBERNETES_PODS("coral.kubernetes.pods", Type.FILE, "/var/lib/kubelet/pod-resources/kubelet.sock", "FILE",
+            "The kubelet's socket that tells which pod has which device: allocations whose pods have gone are taken back"),
+        KUBERNETES_RESOURCES("coral.kubernetes.resources", Type.LIST, "xilinx=xilinx.com/fpga,intel=intel.com/fpga",
+            "VENDOR=DOMAIN/NAME", "Resources that pods ask for, and whose FPGAs they get"),
+        KUBERNETES_REFRESH("coral.kubernetes.refresh", Type.DURATION, "1s", 1, 600_000,
+            "Pause between two looks at the health of the devices, and at whether the kubelet was started again"),
+        KUBERNETES_GRACE("coral.kubernetes.grace", Type.DURATION, "1m", 1, 86_400_000,
+            "How long the kubelet may name no pod for an allocation before it is taken back");
 
         private final String id;
         private final Type type;

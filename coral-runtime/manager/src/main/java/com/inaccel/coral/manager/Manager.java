@@ -6,12 +6,9 @@ import com.inaccel.coral.engine.Allocation;
 import com.inaccel.coral.engine.Engine;
 import com.inaccel.coral.engine.Places;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,7 +38,7 @@ public final class Manager implements AutoCloseable {
     private final Engine engine;
     private final Telemetry telemetry;
     private final Limits limits;
-    private final FileChannel lock;
+    private final DirectoryLock lock;
     private final AllocationDirectory directory;
     private final Places places;
     private final ScheduledThreadPoolExecutor housekeeper;
@@ -51,7 +48,7 @@ public final class Manager implements AutoCloseable {
     private boolean closed;
 
     private Manager(
-            Engine engine, Telemetry telemetry, Allocation allocation, Limits limits, Path root, FileChannel lock)
+            Engine engine, Telemetry telemetry, Allocation allocation, Limits limits, Path root, DirectoryLock lock)
             throws IOException {
         this.engine = engine;
         this.telemetry = telemetry;
@@ -82,7 +79,7 @@ public final class Manager implements AutoCloseable {
 
     /** @param telemetry its owner's, and must outlive the manager */
     static Manager start(Engine engine, Telemetry telemetry, Path root, Allocation allocation, Limits limits) {
-        FileChannel lock = null;
+        DirectoryLock lock = null;
         try {
             Files.createDirectories(root,
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
@@ -99,7 +96,9 @@ public final class Manager implements AutoCloseable {
             telemetry.events().add(Event.Kind.MANAGER_STARTED, Map.of(Event.Field.ADDRESS, manager.address()));
             return manager;
         } catch (IOException | CoralException e) {
-            closeQuietly(lock);
+            if (lock != null) {
+                lock.close();
+            }
             if (e instanceof CoralException coral) {
                 throw coral;
             }
@@ -108,22 +107,9 @@ public final class Manager implements AutoCloseable {
         }
     }
 
-    private static FileChannel lock(Path root) throws IOException {
-        FileChannel channel =
-            FileChannel.open(root.resolve(LOCK_NAME), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        try {
-            if (channel.tryLock() != null) {
-                return channel;
-            }
-        } catch (OverlappingFileLockException e) {
-            LOG.debug("locked by this process: root={}", root);
-        } catch (IOException e) {
-            closeQuietly(channel);
-            throw e;
-        }
-        closeQuietly(channel);
-        throw new CoralException(ErrorCode.INVALID_ARGUMENT,
-            "another manager serves this directory: root=" + root + "; stop it, or choose another with --root");
+    private static DirectoryLock lock(Path root) throws IOException {
+        return DirectoryLock.take(root.resolve(LOCK_NAME)).orElseThrow(() -> new CoralException(ErrorCode.INVALID_ARGUMENT,
+            "another manager serves this directory: root=" + root + "; stop it, or choose another with --root"));
     }
 
     /** The caller holds the lock, so whoever made the socket is dead, and it may be replaced. */
@@ -253,7 +239,7 @@ public final class Manager implements AutoCloseable {
         all.forEach(server -> engine.revoke(server.allocation()));
         housekeeper.shutdownNow();
         if (awaitUnusedMemory(limits.drainTimeout())) {
-            closeQuietly(lock);
+            lock.close();
         } else {
             // The next manager would serve memory that a device here writes to still: it has to wait for this process.
             LOG.error("device does not let go of its clients' memory, keeping the directory locked: usedBytes={}",
@@ -271,15 +257,5 @@ public final class Manager implements AutoCloseable {
             LockSupport.parkNanos(MEMORY_POLL.toNanos());
         }
         return true;
-    }
-
-    private static void closeQuietly(FileChannel channel) {
-        if (channel != null) {
-            try {
-                channel.close();
-            } catch (IOException e) {
-                LOG.debug("lock file does not close", e);
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ import com.inaccel.coral.DeviceInfo;
 import com.inaccel.coral.engine.Allocation;
 import com.inaccel.coral.engine.Engine;
 import com.inaccel.coral.engine.EngineConfig;
+import com.inaccel.coral.manager.kubernetes.DevicePlugins;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -58,7 +59,9 @@ final class NodeCommand implements Callable<Integer> {
                 Console console = config.address(EngineConfig.Key.CONSOLE)
                     .map(at -> Console.start(at, engine, telemetry, manager.address())).orElse(null);
                 HttpListener metrics = config.address(EngineConfig.Key.METRICS)
-                    .map(at -> Console.startMetrics(at, telemetry)).orElse(null)) {
+                    .map(at -> Console.startMetrics(at, telemetry)).orElse(null);
+                DevicePlugins plugins = config.file(EngineConfig.Key.KUBERNETES_PLUGINS).isEmpty() ? null
+                    : DevicePlugins.start(config, engine, manager)) {
             for (DeviceInfo device : engine.devices()) {
                 out.println("device " + device.id() + ": vendor=" + device.vendor() + ", platform=" + device.platform()
                     + ", memoryBytes=" + device.memoryBytes() + ", computeUnits=" + device.computeUnits()
@@ -74,6 +77,9 @@ final class NodeCommand implements Callable<Integer> {
             }
             if (metrics != null) {
                 out.println("metrics at http://" + metrics.address() + Console.METRICS_PATH);
+            }
+            if (plugins != null) {
+                out.println("offering FPGAs to Kubernetes in " + config.file(EngineConfig.Key.KUBERNETES_PLUGINS));
             }
             out.println("listening on " + manager.address());
             out.flush();

@@ -13,11 +13,11 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /** What may not be left behind: shared memory, descriptors of memory and sockets, threads. */
-final class Leaks {
+public final class Leaks {
     private Leaks() { }
 
     /** Memory and threads go with the last user, who may be a thread that is just ending: so it waits a little. */
-    static void assertNone() {
+    public static void assertNone() {
         await("shared memory is given back: liveBytes=" + SealedMemory.liveBytes(), Duration.ofSeconds(15),
             () -> SealedMemory.liveBytes() == 0 && SealedMemory.liveCount() == 0);
         await("descriptors are closed", Duration.ofSeconds(5), () -> descriptors().isEmpty());
@@ -27,7 +27,7 @@ final class Leaks {
     }
 
     @SuppressWarnings("ThreadPriorityCheck") // what is awaited needs the core
-    static void await(String what, Duration limit, BooleanSupplier condition) {
+    public static void await(String what, Duration limit, BooleanSupplier condition) {
         long deadline = System.nanoTime() + limit.toNanos();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() - deadline > 0) {
@@ -54,7 +54,7 @@ final class Leaks {
     }
 
     /** The JDK opens one for itself with the first file channel, and keeps it: that is provoked before counting. */
-    static long sockets() {
+    public static long sockets() {
         try (var channel = FileChannel.open(Path.of("/proc/self/status"));
                 var entries = Files.list(Path.of("/proc/self/fd"))) {
             return entries.map(Leaks::target).filter(target -> target.startsWith("socket:")).count();
