@@ -72,6 +72,11 @@ public final class FrameChannel implements AutoCloseable {
         }
     }
 
+    /** Whether more has been received than was read. For the thread that reads. */
+    public boolean hasInput() {
+        return in.hasRemaining();
+    }
+
     /** The next received descriptor, which is the caller's then. */
     public int takeDescriptor() throws FrameException {
         Integer descriptor = descriptors.poll();

@@ -151,6 +151,13 @@ final class DeviceWorker {
         idle.pop().wake.signal();
     }
 
+    /** A lane that rests, for another thread to run a request on. */
+    LaneWorker lend() {
+        LaneWorker lane = idle.pop();
+        lane.lent = true;
+        return lane;
+    }
+
     void wakeAll() {
         workers.forEach(lane -> lane.wake.signal());
     }

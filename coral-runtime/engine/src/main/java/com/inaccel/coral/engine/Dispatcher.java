@@ -34,6 +34,8 @@ final class Dispatcher {
     /** What a request costs whatever it moves. */
     private static final long BASE_COST_NANOS = 20_000;
     private static final double FIRST_COST_NANOS_PER_BYTE = 0.1;
+    /** Up to here, waking another thread would be much of what a request takes. */
+    private static final long SHORT_NANOS = 200_000;
     /** Weight of the newest measurement. */
     private static final double SMOOTHING = 0.2;
     private static final long UNMEASURED = -1;
@@ -78,11 +80,16 @@ final class Dispatcher {
         workers.forEach(DeviceWorker::start);
     }
 
-    /** Takes over the request, whose future ends in any case. */
-    void submit(PendingRequest request, Optional<Duration> timeout) {
+    /**
+     * Takes over the request, whose future ends in any case.
+     *
+     * @param here whether the calling thread may run it itself, if that is short and could begin at once
+     */
+    void submit(PendingRequest request, Optional<Duration> timeout, boolean here) {
         request.future.whenComplete((completion, problem) -> ended(request, completion, problem));
         boolean free = request.enter();
         boolean gone = false;
+        LaneWorker lent = null;
         CoralException refusal = null;
         lock.lock();
         try {
@@ -103,7 +110,7 @@ final class Dispatcher {
                 timeout.filter(limit -> limit.compareTo(LONGEST_TIMEOUT) <= 0)
                     .ifPresent(limit -> request.deadlineNanos = clock.getAsLong() + limit.toNanos());
                 if (free || request.free) {
-                    enqueue(request);
+                    lent = enqueue(request, here);
                 } else {
                     park(request);
                 }
@@ -118,6 +125,9 @@ final class Dispatcher {
             request.future.completeExceptionally(refusal);
         } else {
             timeout.ifPresent(limit -> endAfter(request, limit));
+        }
+        if (lent != null) {
+            lent.runLent();
         }
     }
 
@@ -153,7 +163,7 @@ final class Dispatcher {
             request.free = true;
             if (unpark(request)) {
                 if (runsSomewhere(request)) {
-                    enqueue(request);
+                    enqueue(request, false);
                 } else {
                     refusal = deviceFailed(request, "no device that can run it is healthy");
                 }
@@ -187,9 +197,9 @@ final class Dispatcher {
         DeviceWorker worker = lane.worker();
         lock.lock();
         try {
-            while (!closing && !worker.needsMending(lane)) {
+            while (lane.lent || (!closing && !worker.needsMending(lane))) {
                 long patience = SchedulingPolicy.NEVER;
-                if (worker.takes()) {
+                if (!lane.lent && worker.takes()) {
                     long now = clock.getAsLong();
                     Decision<PendingRequest> decision = select(worker, now);
                     if (decision.entry().isPresent()) {
@@ -197,7 +207,9 @@ final class Dispatcher {
                     }
                     patience = decision.waitNanos();
                 }
-                worker.rests(lane);
+                if (!lane.lent) {
+                    worker.rests(lane);
+                }
                 if (patience == SchedulingPolicy.NEVER) {
                     lane.wake.await();
                 } else {
@@ -366,7 +378,7 @@ final class Dispatcher {
             if (again) {
                 retries++;
                 request.failure = failure;
-                enqueue(request);
+                enqueue(request, false);
             }
         } finally {
             lock.unlock();
@@ -464,13 +476,49 @@ final class Dispatcher {
         }
     }
 
-    /** With the lock held. */
-    private void enqueue(PendingRequest request) {
+    /** With the lock held, like the next. @return the lane that was lent to the calling thread for it; else null */
+    private LaneWorker enqueue(PendingRequest request, boolean here) {
         long cost = BASE_COST_NANOS + (long) (request.arguments.sliceBytes()
             * costNanosPerByte.getOrDefault(request.accelerator, FIRST_COST_NANOS_PER_BYTE));
+        long now = clock.getAsLong();
         request.entry = policy.add(request.allocation.name(), request.allocation.share(), request, request.priority,
-            request.deadlineNanos, cost, clock.getAsLong());
-        wakeFor(request);
+            request.deadlineNanos, cost, now);
+        LaneWorker lent = here && cost <= SHORT_NANOS && policy.size() == 1 ? lend(request, now) : null;
+        if (lent == null) {
+            wakeFor(request);
+        }
+        return lent;
+    }
+
+    private LaneWorker lend(PendingRequest request, long now) {
+        for (DeviceWorker worker : workers) {
+            if (worker.device().sharesHostMemory() && worker.takes() && worker.hasIdleLane() && canRun(request, worker)
+                    && worker.programming().costNanos(request.bitstreams[worker.index()]) == 0
+                    && !worker.isSaturated(request.kernel(worker.index()))) {
+                Optional<Entry<PendingRequest>> entry = select(worker, now).entry();
+                if (entry.isPresent()) {
+                    LaneWorker lane = worker.lend();
+                    begin(lane, entry.get(), now);
+                    return lane;
+                }
+            }
+        }
+        return null;
+    }
+
+    /** What the lane was lent for is over. */
+    void returned(LaneWorker lane) {
+        lock.lock();
+        try {
+            lane.lent = false;
+            if (policy.size() > 0 || closing || !lane.worker().takes()) {
+                lane.wake.signal();
+            } else {
+                lane.worker().rests(lane);
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Of the lanes that wait for work, one where the request could run at once; else one that could copy for it. */

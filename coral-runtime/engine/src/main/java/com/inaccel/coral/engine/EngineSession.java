@@ -86,6 +86,18 @@ public final class EngineSession implements Session {
 
     @Override
     public CompletableFuture<Completion> submit(Request request) {
+        return submit(request, false);
+    }
+
+    /**
+     * As {@link #submit(Request)}, for callers that have nothing else to do: where a device that works in the host's memory is
+     * idle and the request should take no longer than waking a thread or two, it has been run when this returns.
+     */
+    public CompletableFuture<Completion> submitOrRun(Request request) {
+        return submit(request, true);
+    }
+
+    private CompletableFuture<Completion> submit(Request request, boolean here) {
         PendingRequest pending;
         String known = "";
         try {
@@ -101,7 +113,7 @@ public final class EngineSession implements Session {
         }
         outstanding.add(pending);
         pending.future.whenComplete((done, problem) -> outstanding.remove(pending));
-        engine.dispatcher().submit(pending, request.timeout());
+        engine.dispatcher().submit(pending, request.timeout(), here);
         if (!open) {
             fail(pending);
         }

@@ -11,7 +11,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The thread of one lane: takes one request after the other through the device. Copies overlap other lanes' runs; runs wait
- * for one of the compute units.
+ * for one of the compute units. A lane that rests may be lent to a thread that brings a short request.
  */
 final class LaneWorker {
     private static final Logger LOG = LoggerFactory.getLogger(LaneWorker.class);
@@ -22,6 +22,8 @@ final class LaneWorker {
     private final Thread thread;
     /** Of the dispatcher's lock: there may be work, or something else to do. */
     final Condition wake;
+    /** To a thread that runs one request on it; this lane's own thread waits meanwhile. Guarded by the dispatcher's lock. */
+    boolean lent;
     /** What it works on; null when nothing. */
     volatile Attempt attempt;
 
@@ -60,6 +62,15 @@ final class LaneWorker {
             LOG.warn("lane interrupted: thread={}", thread.getName());
         } finally {
             worker.laneEnded();
+        }
+    }
+
+    /** By the thread that the lane was lent to: runs what it was lent for, and gives it back. */
+    void runLent() {
+        try {
+            run(attempt);
+        } finally {
+            dispatcher.returned(this);
         }
     }
 

@@ -17,6 +17,7 @@ final class GatedDevice implements Device {
     private final Map<Step, Integer> inside = new EnumMap<>(Step.class);
     private final Map<Step, Integer> most = new EnumMap<>(Step.class);
     private Step failing;
+    private Thread runner;
 
     GatedDevice(Device device) {
         this.device = device;
@@ -57,6 +58,11 @@ final class GatedDevice implements Device {
         return most.getOrDefault(step, 0);
     }
 
+    /** The thread that came to a run last. */
+    synchronized Thread runner() {
+        return runner;
+    }
+
     void awaitInside(Step step, int count) {
         Vectors.eventually(count + " at step " + step, () -> inside(step) == count);
     }
@@ -72,6 +78,7 @@ final class GatedDevice implements Device {
 
     private synchronized void enter(Step step) {
         entered.merge(step, 1, Integer::sum);
+        runner = step == Step.RUN ? Thread.currentThread() : runner;
         most.merge(step, inside.merge(step, 1, Integer::sum), Math::max);
         while (held.contains(step) && let.getOrDefault(step, 0) == 0) {
             try {

@@ -253,7 +253,10 @@ final class ClientConnection implements Runnable {
         if (server.isStopping()) {
             return; // unanswered: the client hands it to the next manager
         }
-        CompletableFuture<Completion> future = session.submit(decode(submit));
+        Request request = decode(submit);
+        // A client that waits for each answer is served without the detour over a lane's thread.
+        CompletableFuture<Completion> future =
+            requests.isEmpty() && !channel.hasInput() ? session.submitOrRun(request) : session.submit(request);
         requests.put(correlation, future);
         unanswered.incrementAndGet();
         future.whenComplete((completion, failure) -> {
