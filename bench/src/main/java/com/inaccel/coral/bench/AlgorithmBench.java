@@ -31,6 +31,10 @@ abstract class AlgorithmBench implements Callable<Integer> {
         description = "-Xmx of each contestant on Spark (${DEFAULT-VALUE})")
     private String heap;
 
+    @Option(names = "--warm-up", defaultValue = "30", paramLabel = "SECONDS",
+        description = "untimed fits of each contestant on Spark (${DEFAULT-VALUE})")
+    private double warmUpSeconds;
+
     @Option(names = "--json", paramLabel = "FILE", description = "default: out/bench-ALGORITHM[-MODE].json")
     private Optional<Path> json = Optional.empty();
 
@@ -74,7 +78,7 @@ abstract class AlgorithmBench implements Callable<Integer> {
         int cores = Runtime.getRuntime().availableProcessors();
         int status;
         try (Scratch scratch = Scratch.create("coral-bench-");
-                Contestants contestants = new Contestants(scratch.directory(), precision, heap, cores, install)) {
+                Contestants contestants = new Contestants(scratch.directory(), precision, heap, cores, warmUpSeconds, install)) {
             if (shapes) {
                 status = shapes();
             } else if (scale) {

@@ -35,17 +35,19 @@ final class Contestants implements AutoCloseable {
     private final String precision;
     private final String heap;
     private final int cores;
+    private final double warmUpSeconds;
     private final boolean install;
     private final List<Contestant> started = new ArrayList<>();
     private final Map<String, String> absent = new LinkedHashMap<>();
     private ManagerProcess manager;
     private int spawned;
 
-    Contestants(Path scratch, String precision, String heap, int cores, boolean install) {
+    Contestants(Path scratch, String precision, String heap, int cores, double warmUpSeconds, boolean install) {
         this.scratch = scratch;
         this.precision = precision;
         this.heap = heap;
         this.cores = cores;
+        this.warmUpSeconds = warmUpSeconds;
         this.install = install;
     }
 
@@ -109,7 +111,7 @@ final class Contestants implements AutoCloseable {
         Path directory = Files.createDirectories(scratch.resolve(name));
         Path settings = directory.resolve("settings.json");
         JSON.writeValue(settings.toFile(), new Settings(JSON.valueToTree(workload), address, precision, solver, source, cores,
-            directory.toString()));
+            warmUpSeconds, directory.toString()));
         ProcessBuilder command = ChildJvm.of(worker.getName(),
             List.of("-Xmx" + heap, NATIVE_BLAS + blas, "-Djava.io.tmpdir=" + directory), List.of(settings.toString()));
         // One task a core calls BLAS: threads inside it would only get in each other's way.

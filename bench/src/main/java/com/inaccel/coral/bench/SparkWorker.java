@@ -38,8 +38,6 @@ import org.apache.spark.sql.SparkSession;
 abstract class SparkWorker {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int WARM_UP_ITERATIONS = 2;
-    /** Untimed fits go on until so much time has passed: what is compared is code that the JVM has compiled. */
-    private static final long WARM_UP_NANOS = 30_000_000_000L;
     private static final Pattern BLAS_LIBRARY = Pattern.compile("^lib(openblas|blas|blis|mkl|atlas)");
 
     /** Where the rows lie when a fit begins. */
@@ -51,10 +49,11 @@ abstract class SparkWorker {
      * @param workload as JSON
      * @param address of Coral; empty for MLlib's own estimator
      * @param solver MLlib's parameter, where the estimator has it
+     * @param warmUpSeconds so long untimed fits go on, one at the least: what is compared is code that the JVM has compiled
      * @param scratch where Spark and the models go
      */
     record Settings(JsonNode workload, String address, String precision, String solver, Source source, int cores,
-            String scratch) {
+            double warmUpSeconds, String scratch) {
         boolean coral() {
             return !address.isEmpty();
         }
@@ -120,7 +119,7 @@ abstract class SparkWorker {
             long start = System.nanoTime();
             do {
                 fit(table, new Order(WARM_UP_ITERATIONS, 1));
-            } while (System.nanoTime() - start < WARM_UP_NANOS);
+            } while (System.nanoTime() - start < settings.warmUpSeconds() * 1e9);
             answer(answers, Map.of("about", allAbout()));
             for (String command = commands.readLine(); command != null; command = commands.readLine()) {
                 String[] words = command.split(" ");

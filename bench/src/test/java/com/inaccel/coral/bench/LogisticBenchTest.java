@@ -61,7 +61,7 @@ class LogisticBenchTest {
 
     private JsonNode run(String... arguments) throws IOException {
         Path file = directory.resolve("figures.json");
-        List<String> all = new ArrayList<>(List.of("logreg", "--heap", "1g", "--json", file.toString()));
+        List<String> all = new ArrayList<>(List.of("logreg", "--heap", "1g", "--warm-up", "0", "--json", file.toString()));
         all.addAll(List.of(arguments));
         int status = Bench.commandLine().setErr(new PrintWriter(errors, true)).execute(all.toArray(String[]::new));
         assertThat(errors.toString()).isEmpty();
