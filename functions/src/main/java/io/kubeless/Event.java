@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
  * What a Kubeless function is called with: the same name and fields as in Kubeless's Java runtime, so that functions
  * written for it compile and run unchanged. Fields that the caller sent no header for are null, as they were there.
  */
+@SuppressWarnings("InconsistentCapitalization") // the fields' names are the contract's
 public class Event {
     /** The body as UTF-8. */
     public String Data;

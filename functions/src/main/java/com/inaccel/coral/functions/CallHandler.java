@@ -72,6 +72,10 @@ final class CallHandler implements HttpHandler {
         } catch (FunctionException e) {
             outcome = e.problem().name();
             answer = failure(e.problem(), e.getMessage());
+        } catch (RuntimeException | Error e) {
+            LOG.error("call failed in the host: path={}", exchange.getRequestURI().getPath(), e);
+            outcome = Problem.HANDLER_FAILED.name();
+            answer = failure(Problem.HANDLER_FAILED, "the function host failed: cause=" + e + "; its log says where");
         }
         metrics.answered(outcome, System.nanoTime() - start);
         send(exchange, answer);

@@ -2,7 +2,6 @@ package com.inaccel.coral.functions;
 
 import io.cloudevents.CloudEvent;
 import io.cloudevents.http.HttpMessageFactory;
-import io.cloudevents.rw.CloudEventRWException;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -36,7 +35,7 @@ final class CloudEvents {
         }
         try {
             return Optional.of(HttpMessageFactory.createReader(headers, body).toEvent());
-        } catch (CloudEventRWException | IllegalArgumentException | IllegalStateException e) {
+        } catch (RuntimeException e) { // readers throw all sorts of them
             throw new FunctionException(Problem.BAD_EVENT, "not a CloudEvent: content-type=" + type + ", cause="
                 + e.getMessage() + "; see cloudevents.io for its HTTP binding", e);
         }

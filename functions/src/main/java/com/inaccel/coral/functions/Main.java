@@ -18,6 +18,7 @@ public final class Main {
 
     static CommandLine commandLine() {
         return new CommandLine(new Main()).addSubcommand(new RunCommand()).addSubcommand(new InvokeCommand())
+            .addSubcommand(new RehearseCommand())
             .setExecutionExceptionHandler((failure, command, parsed) -> {
                 if (!(failure instanceof IllegalArgumentException || failure instanceof IOException)) {
                     throw failure;

@@ -12,7 +12,6 @@ import com.inaccel.coral.functions.FunctionContext;
 import com.inaccel.coral.functions.FunctionException;
 import com.inaccel.coral.functions.Problem;
 import com.inaccel.coral.functions.images.ImageProcessor.Result;
-import com.inaccel.coral.functions.images.ObjectProcessor.Report;
 import java.io.IOException;
 import java.time.Clock;
 import java.util.LinkedHashMap;
@@ -23,7 +22,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * Edges of images, or images warped: of the image in the call itself, of objects of a store that a notification or the caller
