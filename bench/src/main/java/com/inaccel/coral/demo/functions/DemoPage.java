@@ -27,7 +27,7 @@ final class DemoPage {
     private DemoPage() { }
 
     /** @param unchanged photographs whose event came a second time, to no effect */
-    static String of(List<Processed> all, String emulated, double coldStart, int unchanged, int objects) throws IOException {
+    static String of(List<Processed> all, String emulated, double coldStart, int unchanged) throws IOException {
         StringBuilder cards = new StringBuilder();
         double pixels = 0;
         TreeSet<String> devices = new TreeSet<>();
@@ -40,7 +40,7 @@ final class DemoPage {
         return template().replace("@cards@", cards).replace("@count@", Integer.toString(all.size()))
             .replace("@megapixels@", text("%.0f", pixels / 1e6)).replace("@devices@", escaped(String.join(", ", devices)))
             .replace("@emulated@", escaped(emulated)).replace("@cold@", text("%.2f", coldStart))
-            .replace("@unchanged@", Integer.toString(unchanged)).replace("@objects@", Integer.toString(objects));
+            .replace("@unchanged@", Integer.toString(unchanged));
     }
 
     private static String card(Processed one, BufferedImage before) throws IOException {
