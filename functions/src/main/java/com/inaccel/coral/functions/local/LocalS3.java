@@ -93,6 +93,11 @@ public final class LocalS3 implements AutoCloseable {
         return all;
     }
 
+    /** The same for the same bytes. */
+    public String etag(String bucket, String key) {
+        return client.headObject(request -> request.bucket(bucket).key(key)).eTag();
+    }
+
     /** All keys that begin so, in order. */
     public List<String> keys(String bucket, String prefix) {
         return client.listObjectsV2Paginator(list -> list.bucket(bucket).prefix(prefix)).contents().stream().map(S3Object::key)
