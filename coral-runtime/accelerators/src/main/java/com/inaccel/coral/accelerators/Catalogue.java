@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 /** The accelerators that come with Coral, and the bitstreams that implement them. */
 public final class Catalogue {
     private static final Map<String, Accelerator> ACCELERATORS = Stream
-        .of(List.of(new VectorAdd()), KMeans.all(), LogisticRegression.all()).flatMap(List::stream)
+        .of(List.of(new VectorAdd()), KMeans.all(), LogisticRegression.all(), Vision.all()).flatMap(List::stream)
         .collect(toUnmodifiableMap(Accelerator::name, identity()));
 
     private static final List<String> MANIFESTS = List.of(
@@ -22,7 +22,8 @@ public final class Catalogue {
         "logistic/dense-single.json",
         "logistic/dense-double.json",
         "logistic/sparse-single.json",
-        "logistic/sparse-double.json"
+        "logistic/sparse-double.json",
+        "vision/bitstream.json"
     );
 
     private Catalogue() { }

@@ -10,6 +10,10 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 final class Leaks implements AfterEachCallback {
     @Override
     public void afterEach(ExtensionContext context) {
+        assertNone();
+    }
+
+    static void assertNone() {
         assertThat(SealedMemory.liveCount()).as("segments left mapped").isZero();
         assertThat(ClHandle.liveCount()).as("OpenCL objects left open").isZero();
         assertThat(Thread.getAllStackTraces().keySet()).as("threads left running")

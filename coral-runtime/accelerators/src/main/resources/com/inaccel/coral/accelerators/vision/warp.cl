@@ -1,0 +1,194 @@
+// An affine map of an image, the contract and the kernel.
+//
+//   The map leads from the result to the image: result pixel (u, v) lies at x = m0 u + m1 v + m2, y = m3 u + m4 v + m5.
+//   In units of 1/1024 pixel, each rounded to nearest, ties to even, as doubles limited to 2^40:
+//     x = rint(m0 * u * 1024) + rint((m1 * v + m2) * 1024) + d, d = 16 (bilinear) or 512 (nearest); y likewise; limited to 2^30
+//   nearest   the pixel (x >> 10, y >> 10)
+//   bilinear  of the 4 pixels from (x >> 10, y >> 10) on, with fx = (x >> 5) & 31 and fy:
+//             (((32-fx) p00 + fx p10) (32-fy) + ((32-fx) p01 + fx p11) fy + 512) >> 10
+//   border    of pixels outside: 0 byte c of value for channel c, 1 the nearest one, 2 mirrored without repeating the border,
+//             3 wrapped around
+//
+// u, v count from outLeft, outTop; x, y of the image's first pixel are left, top.
+
+#define COLUMNS 256      // whose coordinates are computed once for all rows of a strip
+#define NEAR (1L << 29)  // sums of two of these are ints
+#define FAR 0x1p40
+
+INLINE long units(const double exact)
+{
+    return convert_long_rte(fmin(fmax(exact, -FAR), FAR));
+}
+
+INLINE int limited(const long units)
+{
+    return (int) clamp(units, -(1L << 30), (1L << 30) - 1);
+}
+
+INLINE int fold(const int p, const int length, const int border)
+{
+    if (p >= 0 && p < length)
+        return p;
+    if (border == 1)
+        return clamp(p, 0, length - 1);
+    if (border == 2)
+        return reflect(p, length);
+    const int rest = p % length;
+    return rest < 0 ? rest + length : rest;
+}
+
+INLINE int pixel(__global const uchar* image, const int width, const int height, const int channels, const int border,
+    const uint value, const int x, const int y, const int c)
+{
+    if (border == 0 && (x < 0 || x >= width || y < 0 || y >= height))
+        return value >> (8 * c) & 255;
+    return image[((long) fold(y, height, border) * width + fold(x, width, border)) * channels + c];
+}
+
+// Any one pixel of the result. Not inlined: it is the seldom case.
+static void one(__global const uchar* image, __global uchar* out, const int width, const int height, const int channels,
+    const int bilinear, const int border, const uint value, const int x, const int y)
+{
+    const int column = x >> 10, row = y >> 10;
+    for (int c = 0; c < channels; c++) {
+        const int p00 = pixel(image, width, height, channels, border, value, column, row, c);
+        if (!bilinear) {
+            out[c] = p00;
+            continue;
+        }
+        const int fx = x >> 5 & 31, fy = y >> 5 & 31;
+        const int p10 = pixel(image, width, height, channels, border, value, column + 1, row, c);
+        const int p01 = pixel(image, width, height, channels, border, value, column, row + 1, c);
+        const int p11 = pixel(image, width, height, channels, border, value, column + 1, row + 1, c);
+        const int upper = p00 * (32 - fx) + p10 * fx;
+        const int lower = p01 * (32 - fx) + p11 * fx;
+        out[c] = (upper * (32 - fy) + lower * fy + 512) >> 10;
+    }
+}
+
+// 16 pixels, all of whose neighbours lie inside the image.
+INLINE void bilinear1(__global const uchar* image, __global uchar* out, const int width, const int16 x, const int16 y)
+{
+    int at[16];
+    ushort upper[16], lower[16];
+    vstore16((y >> 10) * width + (x >> 10), 0, at);
+    for (int i = 0; i < 16; i++) {
+        __global const uchar* p = image + at[i];
+        upper[i] = as_ushort(vload2(0, p));
+        lower[i] = as_ushort(vload2(0, p + width));
+    }
+    const short16 fx = convert_short16((x >> 5) & 31), fy = convert_short16((y >> 5) & 31);
+    const ushort16 u = vload16(0, upper), l = vload16(0, lower);
+    const short16 gx = (short) 32 - fx;
+    const short16 a = convert_short16(u & (ushort) 255) * gx + convert_short16(u >> (ushort) 8) * fx;
+    const short16 b = convert_short16(l & (ushort) 255) * gx + convert_short16(l >> (ushort) 8) * fx;
+    const int16 sum = convert_int16(a) * convert_int16((short) 32 - fy) + convert_int16(b) * convert_int16(fy);
+    vstore16(convert_uchar16((sum + 512) >> 10), 0, out);
+}
+
+INLINE void bilinear3(__global const uchar* image, __global uchar* out, const int width, const int16 x, const int16 y)
+{
+    int at[16], fx[16], fy[16];
+    uchar pixels[3 * 16 + 1];
+    vstore16(((y >> 10) * width + (x >> 10)) * 3, 0, at);
+    vstore16((x >> 5) & 31, 0, fx);
+    vstore16((y >> 5) & 31, 0, fy);
+    for (int i = 0; i < 16; i++) {
+        __global const uchar* p = image + at[i];
+        const short8 v = convert_short8(vload8(0, p)) * (short) (32 - fy[i])
+            + convert_short8(vload8(0, p + 3L * width)) * (short) fy[i];
+        const int4 sum = convert_int4(v.s0123) * (32 - fx[i]) + convert_int4(v.s3456) * fx[i];
+        vstore4(convert_uchar4((sum + 512) >> 10), 0, pixels + 3 * i);
+    }
+    vstore16(vload16(0, pixels), 0, out);
+    vstore16(vload16(1, pixels), 1, out);
+    vstore16(vload16(2, pixels), 2, out);
+}
+
+INLINE void bilinear4(__global const uchar* image, __global uchar* out, const int width, const int16 x, const int16 y)
+{
+    int at[16], fx[16], fy[16];
+    vstore16(((y >> 10) * width + (x >> 10)) * 4, 0, at);
+    vstore16((x >> 5) & 31, 0, fx);
+    vstore16((y >> 5) & 31, 0, fy);
+    for (int i = 0; i < 16; i++) {
+        __global const uchar* p = image + at[i];
+        const short8 v = convert_short8(vload8(0, p)) * (short) (32 - fy[i])
+            + convert_short8(vload8(0, p + 4L * width)) * (short) fy[i];
+        const int4 sum = convert_int4(v.lo) * (32 - fx[i]) + convert_int4(v.hi) * fx[i];
+        vstore4(convert_uchar4((sum + 512) >> 10), i, out);
+    }
+}
+
+INLINE void nearest(__global const uchar* image, __global uchar* out, const int width, const int channels, const int16 x,
+    const int16 y)
+{
+    int at[16];
+    vstore16(((y >> 10) * width + (x >> 10)) * channels, 0, at);
+    for (int i = 0; i < 16; i++)
+        for (int c = 0; c < channels; c++)
+            out[i * channels + c] = image[at[i] + c];
+}
+
+// Global size: ceil(outHeight / stripRows).
+SERIAL void warp_affine(__global const uchar* restrict image, __global uchar* restrict result, const int width,
+    const int height, const int channels, const int outWidth, const int outHeight, const int left, const int top,
+    const int outLeft, const int outTop, const double m0, const double m1, const double m2, const double m3,
+    const double m4, const double m5, const int bilinear, const int border, const int value, const int stripRows)
+{
+    const int begin = get_global_id(0) * stripRows;
+    const int end = min(outHeight, begin + stripRows);
+    const int delta = bilinear ? 16 : 512;
+    // The last column and row from where all that a vector of pixels reads lies inside. Two channels take the slow way.
+    const int lastColumn = !bilinear ? width - 1 : channels == 3 ? width - 3 : channels == 2 ? -1 : width - 2;
+    const int lastRow = bilinear ? height - 2 : height - 1;
+    long columnX[COLUMNS], columnY[COLUMNS];
+    int nearX[COLUMNS], nearY[COLUMNS];
+
+    for (int u0 = 0; u0 < outWidth; u0 += COLUMNS) {
+        const int columns = min(COLUMNS, outWidth - u0);
+        for (int u = 0; u < columns; u++) {
+            columnX[u] = units(m0 * (double) (u0 + u + outLeft) * 1024);
+            columnY[u] = units(m3 * (double) (u0 + u + outLeft) * 1024);
+            nearX[u] = (int) (columnX[u] - columnX[0]);
+            nearY[u] = (int) (columnY[u] - columnY[0]);
+        }
+        // Coordinates only grow or only shrink along a row.
+        const bool columnsNear = abs(columnX[columns - 1] - columnX[0]) < NEAR && abs(columnY[columns - 1] - columnY[0]) < NEAR;
+        for (int v = begin; v < end; v++) {
+            const long rowX = units((m1 * (double) (v + outTop) + m2) * 1024) + delta - left * 1024L;
+            const long rowY = units((m4 * (double) (v + outTop) + m5) * 1024) + delta - top * 1024L;
+            const long firstX = rowX + columnX[0], firstY = rowY + columnY[0];
+            const bool ints = columnsNear && firstX > -NEAR && firstX < NEAR && firstY > -NEAR && firstY < NEAR;
+            __global uchar* out = result + ((long) v * outWidth + u0) * channels;
+            int u = 0;
+            for (; ints && u + 16 <= columns; u += 16, out += 16 * channels) {
+                const int16 x = vload16(0, nearX + u) + (int) firstX;
+                const int16 y = vload16(0, nearY + u) + (int) firstY;
+                const int x0 = min(x.s0, x.sf) >> 10, x1 = max(x.s0, x.sf) >> 10;
+                const int y0 = min(y.s0, y.sf) >> 10, y1 = max(y.s0, y.sf) >> 10;
+                if (x0 >= 0 && x1 <= lastColumn && y0 >= 0 && y1 <= lastRow) {
+                    if (!bilinear)
+                        nearest(image, out, width, channels, x, y);
+                    else if (channels == 1)
+                        bilinear1(image, out, width, x, y);
+                    else if (channels == 3)
+                        bilinear3(image, out, width, x, y);
+                    else
+                        bilinear4(image, out, width, x, y);
+                } else if (border == 0 && (x1 < -1 || x0 >= width || y1 < -1 || y0 >= height)) {
+                    for (int i = 0; i < 16; i++)
+                        for (int c = 0; c < channels; c++)
+                            out[i * channels + c] = (uint) value >> (8 * c);
+                } else {
+                    for (int i = 0; i < 16; i++)
+                        one(image, out + i * channels, width, height, channels, bilinear, border, value,
+                            (int) firstX + nearX[u + i], (int) firstY + nearY[u + i]);
+                }
+            }
+            for (; u < columns; u++, out += channels)
+                one(image, out, width, height, channels, bilinear, border, value, limited(rowX + columnX[u]),
+                    limited(rowY + columnY[u]));
+        }
+    }
+}
