@@ -108,6 +108,9 @@ public final class SimulateCommand implements Callable<Integer> {
         } catch (IOException e) {
             throw new CoralException(ErrorCode.INVALID_ARGUMENT,
                 "cannot write chart: file=" + chart + ", cause=" + e + "; name another file with --chart", e);
+        } catch (LinkageError | InternalError e) { // how Java says that it has no fonts
+            throw new CoralException(ErrorCode.INTERNAL,
+                "cannot draw chart: cause=" + e + "; install fontconfig and a font, e.g. fonts-dejavu-core", e);
         }
     }
 
