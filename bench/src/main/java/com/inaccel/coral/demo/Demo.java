@@ -5,6 +5,7 @@ import com.inaccel.coral.bench.support.LocalSpark;
 import com.inaccel.coral.bench.support.ManagerProcess;
 import com.inaccel.coral.bench.support.QuietLogs;
 import com.inaccel.coral.bench.support.Scratch;
+import com.inaccel.coral.demo.functions.FunctionsDemo;
 import com.inaccel.coral.ml.CoralConf;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import picocli.CommandLine.Option;
 
 /** Clusters handwritten digits and learns to tell them apart, with MLlib and with Coral, and shows both side by side. */
 @Command(name = "demo", mixinStandardHelpOptions = true, sortOptions = false, usageHelpAutoWidth = true,
+    subcommands = FunctionsDemo.class,
     description = "Cluster handwritten digits and learn to tell them apart, with MLlib and with Coral, side by side.")
 public final class Demo implements Callable<Integer> {
     private static final int WARM_UP_ROWS = 2_000;

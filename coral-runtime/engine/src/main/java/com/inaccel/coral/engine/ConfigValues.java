@@ -60,7 +60,7 @@ final class ConfigValues {
         return switch (type) {
             case BYTES -> render(value, BYTE_UNITS, UNIT_BYTES, new int[] {0, 1, 2, 3, 4});
             case DURATION -> render(value, TIME_UNITS, UNIT_MILLIS, new int[] {3, 2, 1, 0});
-            case COUNT, WORD, LIST, ADDRESS, FILE -> Long.toString(value);
+            case COUNT, WORD, LIST, ADDRESS, FILE, NAME -> Long.toString(value);
         };
     }
 

@@ -46,7 +46,9 @@ public final class EngineConfig {
         /** {@code 127.0.0.1:9440}, {@code [::1]:9440}; empty for none. */
         ADDRESS("address"),
         /** A file, {@code -} for standard output, empty for none. */
-        FILE("file");
+        FILE("file"),
+        /** What something is called elsewhere; may be empty. */
+        NAME("name");
 
         private final String label;
 
@@ -67,6 +69,8 @@ public final class EngineConfig {
             "Time that programming an emulated device takes"),
         EMULATE_UNITS("coral.emulate.units", Type.COUNT, "1", 1, 16,
             "Compute units of each accelerator on an emulated device, unless its bitstream has more"),
+        SYSFS("coral.sysfs", Type.FILE, "/sys", "DIR",
+            "Where the machine's sysfs is mounted: FPGA cards, their health and their shells are found there"),
         BITSTREAMS("coral.bitstreams", Type.LIST, "", "directories",
             "Repositories: directories that bitstreams are installed into, or that hold directories with a bitstream.json"),
         BITSTREAMS_REFRESH("coral.bitstreams.refresh", Type.DURATION, "1s", 0, 3_600_000,
@@ -110,6 +114,9 @@ public final class EngineConfig {
             "How long the node manager waits for a client that has connected to say hello"),
         CLIENTS_DRAIN("coral.clients.drain", Type.DURATION, "10s", 0, 3_600_000,
             "How long a node manager that stops waits for outstanding requests to end"),
+        STANDBY("coral.standby", Type.DURATION, "0s", 0, 86_400_000,
+            "How long a node manager waits for another one of the same directory to end, to take over from it; 0s: it gives up "
+                + "at once"),
         CONSOLE("coral.console", Type.ADDRESS, "", "HOST:PORT of this machine",
             "Where the node manager serves its console and metrics; nowhere if empty"),
         METRICS("coral.metrics", Type.ADDRESS, "", "HOST:PORT",
@@ -128,7 +135,10 @@ public final class EngineConfig {
         KUBERNETES_REFRESH("coral.kubernetes.refresh", Type.DURATION, "1s", 1, 600_000,
             "Pause between two looks at the health of the devices, and at whether the kubelet was started again"),
         KUBERNETES_GRACE("coral.kubernetes.grace", Type.DURATION, "1m", 1, 86_400_000,
-            "How long the kubelet may name no pod for an allocation before it is taken back");
+            "How long the kubelet may name no pod for an allocation before it is taken back"),
+        KUBERNETES_NODE("coral.kubernetes.node", Type.NAME, "", "NAME",
+            "The node's name in Kubernetes, spec.nodeName of the manager's pod, to label it with its FPGAs; if empty, it is "
+                + "not labelled");
 
         private final String id;
         private final Type type;
@@ -342,7 +352,7 @@ public final class EngineConfig {
             case DURATION -> checkRange(key, ConfigValues.millis(key, text(key)));
             case COUNT -> checkRange(key, ConfigValues.count(key, text(key)));
             case ADDRESS -> ConfigValues.address(key, text(key));
-            case LIST, FILE -> { }
+            case LIST, FILE, NAME -> { }
         }
     }
 

@@ -13,12 +13,22 @@ import org.jocl.CLException;
 import org.jocl.Pointer;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What the OpenCL loader finds on this machine. Neither a missing loader nor a missing platform is an error. */
 final class OpenCl {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenCl.class);
     /** What {@code clGetPlatformIDs} says where the loader has no platform (cl_khr_icd). */
     private static final int PLATFORM_NOT_FOUND_KHR = -1001;
-    private static final Pattern XILINX_CARD = Pattern.compile("xilinx_([a-z]+\\d+[a-z]*)_.*");
+    private static final Pattern XILINX_CARD = Pattern.compile("xilinx_([a-z0-9-]+)_.*");
+    /** Intel writes the board, then its own words: {@code pac_a10 : Intel PAC Platform (pac_ee00000)}. */
+    private static final Pattern INTEL_BOARD = Pattern.compile("([a-z0-9_]+) : .*");
+    private static final Pattern PCI_ADDRESS = Pattern.compile("[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]");
+    /** Xilinx's own query, which answers with the address as text. */
+    private static final int CL_DEVICE_PCIE_BDF = 0x1120;
+    /** Of cl_khr_pci_bus_info, which answers with four numbers. */
+    private static final int CL_DEVICE_PCI_BUS_INFO_KHR = 0x410F;
 
     private OpenCl() { }
 
@@ -93,11 +103,42 @@ final class OpenCl {
     private static Found describe(cl_platform_id platform, cl_device_id device) {
         String vendor = vendor(platformText(platform, CL.CL_PLATFORM_NAME) + " "
             + platformText(platform, CL.CL_PLATFORM_VENDOR));
-        String name = text(device, CL.CL_DEVICE_NAME).toLowerCase(Locale.ROOT);
-        Matcher card = XILINX_CARD.matcher(name);
-        String shortName = card.matches() ? card.group(1)
-            : (number(device, CL.CL_DEVICE_TYPE) & CL.CL_DEVICE_TYPE_CPU) != 0 ? "cpu" : slug(name);
-        return new Found(platform, device, vendor, shortName);
+        return new Found(platform, device, vendor,
+            shortName(text(device, CL.CL_DEVICE_NAME), number(device, CL.CL_DEVICE_TYPE)));
+    }
+
+    /** What bitstreams call the platform of a device of this name. */
+    static String shortName(String deviceName, long type) {
+        String name = deviceName.toLowerCase(Locale.ROOT);
+        Matcher xilinx = XILINX_CARD.matcher(name);
+        if (xilinx.matches()) {
+            return xilinx.group(1);
+        }
+        Matcher intel = INTEL_BOARD.matcher(name);
+        if (intel.matches() && (type & CL.CL_DEVICE_TYPE_ACCELERATOR) != 0) {
+            return slug(intel.group(1));
+        }
+        return (type & CL.CL_DEVICE_TYPE_CPU) != 0 ? "cpu" : slug(name);
+    }
+
+    /** Where the card sits, e.g. {@code 0000:3b:00.1}; empty where the driver does not tell. */
+    static String pciAddress(cl_device_id device) {
+        try {
+            String address = text(device, CL_DEVICE_PCIE_BDF).toLowerCase(Locale.ROOT);
+            if (PCI_ADDRESS.matcher(address).matches()) {
+                return address;
+            }
+        } catch (CLException e) {
+            LOG.debug("no address of Xilinx's kind: {}", e.getMessage());
+        }
+        try {
+            int[] place = new int[4];
+            CL.clGetDeviceInfo(device, CL_DEVICE_PCI_BUS_INFO_KHR, (long) place.length * Integer.BYTES, Pointer.to(place), null);
+            return String.format(Locale.ROOT, "%04x:%02x:%02x.%x", place[0], place[1], place[2], place[3]);
+        } catch (CLException e) {
+            LOG.debug("no address of Khronos's kind: {}", e.getMessage());
+            return "";
+        }
     }
 
     private static String vendor(String driver) {

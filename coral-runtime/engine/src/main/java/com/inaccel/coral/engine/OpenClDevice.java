@@ -10,6 +10,8 @@ import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jocl.CL;
@@ -37,12 +39,14 @@ final class OpenClDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(OpenClDevice.class);
     /** Where the driver spreads each run over the whole device: the next fills what the last leaves at its end. */
     private static final int RUNS_AT_ONCE = 2;
+    private static final Set<String> FPGA_VENDORS = Set.of("xilinx", "intel");
 
     private final DeviceInfo info;
     private final cl_device_id deviceId;
     private final boolean sharesHostMemory;
     private final boolean compiles;
     private final boolean holdsManyBitstreams;
+    private final Optional<FpgaInfo> fpga;
     private final Map<Bitstream, OpenClProgram> programs = new ConcurrentHashMap<>();
     private final List<ClLane> lanes = new CopyOnWriteArrayList<>();
     private final ClHandle<cl_context> context;
@@ -59,6 +63,8 @@ final class OpenClDevice implements Device {
         compiles = OpenCl.flag(deviceId, CL.CL_DEVICE_COMPILER_AVAILABLE);
         // On an FPGA a program is the configuration of the whole card; elsewhere it is just code.
         holdsManyBitstreams = (type & CL.CL_DEVICE_TYPE_ACCELERATOR) == 0;
+        fpga = holdsManyBitstreams || !FPGA_VENDORS.contains(found.vendor()) ? Optional.empty()
+            : Optional.of(new FpgaInfo(info, /* emulated= */ false, OpenCl.pciAddress(deviceId)));
         cl_context_properties properties = new cl_context_properties();
         properties.addProperty(CL.CL_CONTEXT_PLATFORM, found.platformId());
         try {
@@ -67,6 +73,11 @@ final class OpenClDevice implements Device {
         } catch (CLException e) {
             throw failure("open", e);
         }
+    }
+
+    @Override
+    public Optional<FpgaInfo> fpga() {
+        return fpga;
     }
 
     /** Only on a CPU are the host's later writes visible without telling the driver of each. */

@@ -13,7 +13,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -88,18 +87,8 @@ final class BitstreamCommand {
                 info.visibleTo().isEmpty() ? "all" : String.join(",", new TreeSet<>(info.visibleTo())),
                 info.isUsed() ? "installed" : "refused",
                 info.accelerators().stream().map(name -> name.substring(name.lastIndexOf('.') + 1)).collect(joining(",")))));
-            print(rows);
+            Table.print(out(), rows);
             infos.stream().filter(info -> !info.isUsed()).forEach(info -> out().println("refused: " + info.problem()));
-        }
-
-        private void print(List<List<String>> rows) {
-            int[] widths = IntStream.range(0, rows.get(0).size())
-                .map(column -> rows.stream().mapToInt(row -> row.get(column).length()).max().orElse(0)).toArray();
-            for (List<String> row : rows) {
-                out().println(IntStream.range(0, widths.length)
-                    .mapToObj(column -> row.get(column) + " ".repeat(widths[column] - row.get(column).length()))
-                    .collect(joining("  ")).stripTrailing());
-            }
         }
     }
 

@@ -5,7 +5,7 @@ import picocli.CommandLine;
 
 /** The command line: {@code coral node --root DIR}. */
 @CommandLine.Command(name = "coral", description = "FPGAs as easy to use as a library call.",
-    mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND")
+    mixinStandardHelpOptions = true, versionProvider = Version.class, synopsisSubcommandLabel = "COMMAND")
 public final class Main {
     private Main() { }
 
@@ -16,6 +16,7 @@ public final class Main {
     static CommandLine commandLine() {
         return new CommandLine(new Main())
             .addSubcommand(NodeCommand.commandLine())
+            .addSubcommand(DevicesCommand.commandLine())
             .addSubcommand(new TopCommand())
             .addSubcommand(ConfigCommand.commandLine())
             .addSubcommand(BitstreamCommand.commandLine())

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.locks.LockSupport;
@@ -79,11 +80,13 @@ public final class Manager implements AutoCloseable {
 
     /** @param telemetry its owner's, and must outlive the manager */
     static Manager start(Engine engine, Telemetry telemetry, Path root, Allocation allocation, Limits limits) {
-        DirectoryLock lock = null;
+        return start(engine, telemetry, root, allocation, limits, lock(root).orElseThrow(() -> inUse(root)));
+    }
+
+    /** @param lock of the directory; becomes the manager's, or is closed where it does not start */
+    static Manager start(
+            Engine engine, Telemetry telemetry, Path root, Allocation allocation, Limits limits, DirectoryLock lock) {
         try {
-            Files.createDirectories(root,
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
-            lock = lock(root);
             requireSocketOrNothing(root.resolve(SOCKET_NAME));
             Manager manager = new Manager(engine, telemetry, allocation, limits, root, lock);
             try {
@@ -95,21 +98,39 @@ public final class Manager implements AutoCloseable {
             telemetry.metrics().observe(engine);
             telemetry.events().add(Event.Kind.MANAGER_STARTED, Map.of(Event.Field.ADDRESS, manager.address()));
             return manager;
-        } catch (IOException | CoralException e) {
-            if (lock != null) {
-                lock.close();
-            }
-            if (e instanceof CoralException coral) {
-                throw coral;
-            }
-            throw new CoralException(ErrorCode.INVALID_ARGUMENT,
-                "cannot serve in this directory: root=" + root + ", cause=" + e + "; choose another with --root", e);
+        } catch (IOException e) {
+            lock.close();
+            throw unusable(root, e);
+        } catch (RuntimeException | Error e) {
+            lock.close();
+            throw e;
         }
     }
 
-    private static DirectoryLock lock(Path root) throws IOException {
-        return DirectoryLock.take(root.resolve(LOCK_NAME)).orElseThrow(() -> new CoralException(ErrorCode.INVALID_ARGUMENT,
-            "another manager serves this directory: root=" + root + "; stop it, or choose another with --root"));
+    /**
+     * Takes the directory, which is made where it is missing. Who has it may {@link #start} a manager there.
+     *
+     * @return empty while another manager has it
+     * @throws CoralException INVALID_ARGUMENT where that cannot be told
+     */
+    static Optional<DirectoryLock> lock(Path root) {
+        try {
+            Files.createDirectories(root,
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+            return DirectoryLock.take(root.resolve(LOCK_NAME));
+        } catch (IOException e) {
+            throw unusable(root, e);
+        }
+    }
+
+    static CoralException inUse(Path root) {
+        return new CoralException(ErrorCode.INVALID_ARGUMENT,
+            "another manager serves this directory: root=" + root + "; stop it, or choose another with --root");
+    }
+
+    private static CoralException unusable(Path root, IOException e) {
+        return new CoralException(ErrorCode.INVALID_ARGUMENT,
+            "cannot serve in this directory: root=" + root + ", cause=" + e + "; choose another with --root", e);
     }
 
     /** The caller holds the lock, so whoever made the socket is dead, and it may be replaced. */
@@ -188,6 +209,23 @@ public final class Manager implements AutoCloseable {
             Event.Field.SHARE, allocation.share(), Event.Field.QUOTA_BYTES, allocation.quotaBytes()));
         LOG.info("serving an allocation: allocation={}, address={}", allocation, served.address());
         return served.address();
+    }
+
+    /** @throws CoralException INVALID_ARGUMENT for a name that no allocation here can have */
+    public void requireName(String name) {
+        directory.requireName(name);
+    }
+
+    /**
+     * Gives up memory that clients of the allocation left to be reused: those who come now may be others. Whoever is connected
+     * notices nothing. Does nothing where there is no such allocation.
+     */
+    public synchronized void renew(String name) {
+        AllocationServer server = servers.get(name);
+        if (server != null && !closed) {
+            engine.revoke(server.allocation());
+            engine.grant(server.allocation());
+        }
     }
 
     /**

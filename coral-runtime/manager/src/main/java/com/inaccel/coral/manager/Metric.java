@@ -52,6 +52,8 @@ enum Metric {
         "1 when no OpenCL device was found and the pure-Java device serves instead", ""),
     BITSTREAMS_REFUSED(Type.GAUGE, "coral_bitstreams_refused",
         "Bitstreams that are there and not used: broken, untrusted or at odds with another", ""),
+    LABELS_FAILED(Type.COUNTER, "coral_kubernetes_labels_failed_total",
+        "Attempts to label the node in Kubernetes that failed", ""),
     EVENTS(Type.COUNTER, "coral_events_total", "Events, those that the event log left out included", "event"),
     EVENTS_LOST(Type.COUNTER, "coral_events_lost_total",
         "Events that could not be written to the event log: its disk is full or too slow", "");

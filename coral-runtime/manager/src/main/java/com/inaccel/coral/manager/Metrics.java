@@ -54,6 +54,7 @@ final class Metrics {
     private final Counter requests = counter(Metric.REQUESTS);
     private final Counter events = counter(Metric.EVENTS);
     private final Counter eventsLost = counter(Metric.EVENTS_LOST);
+    private final Counter labelsFailed = counter(Metric.LABELS_FAILED);
     private final Histogram queue = histogram(Metric.REQUEST_QUEUE);
     private final Histogram transfer = histogram(Metric.REQUEST_TRANSFER);
     private final Histogram run = histogram(Metric.REQUEST_RUN);
@@ -98,6 +99,10 @@ final class Metrics {
 
     void eventLost() {
         eventsLost.inc();
+    }
+
+    void labelsFailed() {
+        labelsFailed.inc();
     }
 
     /** Ends the series of an allocation. */

@@ -40,6 +40,16 @@ INLINE void fetch(__global const REAL* x, const int t, const long ahead)
         PREFETCH(x + t + ahead);
 }
 
+// Registers hold 16 vectors of 8 doubles where they are 512 bits wide; elsewhere 8 at the most, and the rest must do for
+// the operands. So tiles are computed in parts there.
+#ifdef __AVX512F__
+#define PART_ROWS(ROWS, COLUMNS) ROWS
+#define PART_COLUMNS(COLUMNS) COLUMNS
+#else
+#define PART_ROWS(ROWS, COLUMNS) ((COLUMNS) == 1 ? 4 : 2)
+#define PART_COLUMNS(COLUMNS) ((COLUMNS) == 1 ? 1 : 2)
+#endif
+
 // Inner products of ROWS rows with COLUMNS columns, eight or sixteen in all: a[column * ROWS + row]. Fetches half of the
 // rows that lie `ahead`, unless that is 0.
 #define PRODUCTS(NAME, ROWS, COLUMNS) \
@@ -47,29 +57,37 @@ INLINE void NAME(__global const REAL* x, const long* at, __global const double* 
     __global const REAL* end, const long ahead, double8* sums) \
 { \
     double8 a[ROWS * COLUMNS]; \
-    int t = 0; \
-    _Pragma("unroll") for (int e = 0; e < ROWS * COLUMNS; e++) \
-        a[e] = 0; \
-    for (; t + 8 <= d; t += 8) { \
-        double8 v[ROWS]; \
-        _Pragma("unroll") for (int r = 0; r < ROWS; r++) \
-            v[r] = convert_double8(vload8(0, x + at[r] + t)); \
-        if (ahead) { \
-            _Pragma("unroll") for (int r = 0; r < ROWS / 2; r++) \
-                fetch(x + at[r], t, ahead); \
+    _Pragma("unroll") for (int r0 = 0; r0 < ROWS; r0 += PART_ROWS(ROWS, COLUMNS)) \
+    _Pragma("unroll") for (int c0 = 0; c0 < COLUMNS; c0 += PART_COLUMNS(COLUMNS)) { \
+        double8 b[PART_ROWS(ROWS, COLUMNS) * PART_COLUMNS(COLUMNS)]; \
+        int t = 0; \
+        _Pragma("unroll") for (int e = 0; e < PART_ROWS(ROWS, COLUMNS) * PART_COLUMNS(COLUMNS); e++) \
+            b[e] = 0; \
+        for (; t + 8 <= d; t += 8) { \
+            double8 v[PART_ROWS(ROWS, COLUMNS)]; \
+            _Pragma("unroll") for (int r = 0; r < PART_ROWS(ROWS, COLUMNS); r++) \
+                v[r] = convert_double8(vload8(0, x + at[r0 + r] + t)); \
+            if (ahead) { \
+                _Pragma("unroll") for (int r = 0; r < PART_ROWS(ROWS, COLUMNS) / 2; r++) \
+                    fetch(x + at[r0 / 2 + r], t, ahead); \
+            } \
+            _Pragma("unroll") for (int c = 0; c < PART_COLUMNS(COLUMNS); c++) { \
+                const double8 u = ALIGNED(w + (long) (c0 + c) * PADDED(d) + t); \
+                _Pragma("unroll") for (int r = 0; r < PART_ROWS(ROWS, COLUMNS); r++) \
+                    b[c * PART_ROWS(ROWS, COLUMNS) + r] = fma(v[r], u, b[c * PART_ROWS(ROWS, COLUMNS) + r]); \
+            } \
         } \
-        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) { \
-            const double8 u = ALIGNED(w + (long) c * PADDED(d) + t); \
-            _Pragma("unroll") for (int r = 0; r < ROWS; r++) \
-                a[c * ROWS + r] = fma(v[r], u, a[c * ROWS + r]); \
+        if (t < d) { \
+            _Pragma("unroll") for (int r = 0; r < PART_ROWS(ROWS, COLUMNS); r++) { \
+                const double8 v = columns_from(x + at[r0 + r], t, d, end); \
+                _Pragma("unroll") for (int c = 0; c < PART_COLUMNS(COLUMNS); c++) \
+                    b[c * PART_ROWS(ROWS, COLUMNS) + r] = fma(v, ALIGNED(w + (long) (c0 + c) * PADDED(d) + t), \
+                        b[c * PART_ROWS(ROWS, COLUMNS) + r]); \
+            } \
         } \
-    } \
-    if (t < d) { \
-        _Pragma("unroll") for (int r = 0; r < ROWS; r++) { \
-            const double8 v = columns_from(x + at[r], t, d, end); \
-            _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
-                a[c * ROWS + r] = fma(v, ALIGNED(w + (long) c * PADDED(d) + t), a[c * ROWS + r]); \
-        } \
+        _Pragma("unroll") for (int c = 0; c < PART_COLUMNS(COLUMNS); c++) \
+            _Pragma("unroll") for (int r = 0; r < PART_ROWS(ROWS, COLUMNS); r++) \
+                a[(c0 + c) * ROWS + r0 + r] = b[c * PART_ROWS(ROWS, COLUMNS) + r]; \
     } \
     _Pragma("unroll") for (int e = 0; e < ROWS * COLUMNS / 8; e++) \
         sums[e] = lanes_sums(a + 8 * e); \
@@ -121,29 +139,40 @@ INLINE void margins_of(__global const REAL* x, const int rows, const int d, __gl
 //   x           the first row, at the tile's first feature
 //   multipliers of the tile's first column; the next columns' are groupRows on
 //   sums        of the tile's first column, at its first feature; the next columns' are stride on
+#ifdef __AVX512F__
+#define PART_VECTORS(COLUMNS, VECTORS) VECTORS
+#else
+#define PART_VECTORS(COLUMNS, VECTORS) ((COLUMNS) * (VECTORS) <= 4 ? (VECTORS) : 4 / (COLUMNS))
+#endif
+
 #define GRADIENT(NAME, COLUMNS, VECTORS) \
 INLINE void NAME(__global const REAL* x, const int rows, const int d, __global const double* multipliers, \
     const int groupRows, __global double* sums, const int stride, const int fetched, const long ahead) \
 { \
-    double8 g[COLUMNS * VECTORS]; \
-    _Pragma("unroll") for (int e = 0; e < COLUMNS * VECTORS; e++) \
-        g[e] = vload8(e % VECTORS, sums + (long) (e / VECTORS) * stride); \
-    for (int r = 0; r < rows; r++) { \
-        double8 v[VECTORS]; \
-        _Pragma("unroll") for (int l = 0; l < VECTORS; l++) \
-            v[l] = convert_double8(vload8(l, x + (long) r * d)); \
-        if (r & fetched) { \
-            _Pragma("unroll") for (int l = 0; l < VECTORS; l++) \
-                fetch(x + (long) r * d, 8 * l, ahead); \
+    _Pragma("unroll") for (int l0 = 0; l0 < VECTORS; l0 += PART_VECTORS(COLUMNS, VECTORS)) { \
+        double8 g[COLUMNS * PART_VECTORS(COLUMNS, VECTORS)]; \
+        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
+            _Pragma("unroll") for (int l = 0; l < PART_VECTORS(COLUMNS, VECTORS); l++) \
+                g[c * PART_VECTORS(COLUMNS, VECTORS) + l] = vload8(l0 + l, sums + (long) c * stride); \
+        for (int r = 0; r < rows; r++) { \
+            double8 v[PART_VECTORS(COLUMNS, VECTORS)]; \
+            _Pragma("unroll") for (int l = 0; l < PART_VECTORS(COLUMNS, VECTORS); l++) \
+                v[l] = convert_double8(vload8(l0 + l, x + (long) r * d)); \
+            if (r & fetched) { \
+                _Pragma("unroll") for (int l = 0; l < PART_VECTORS(COLUMNS, VECTORS); l++) \
+                    fetch(x + (long) r * d, 8 * (l0 + l), ahead); \
+            } \
+            _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) { \
+                const double8 m = multipliers[(long) c * groupRows + r]; \
+                _Pragma("unroll") for (int l = 0; l < PART_VECTORS(COLUMNS, VECTORS); l++) \
+                    g[c * PART_VECTORS(COLUMNS, VECTORS) + l] = \
+                        fma(m, v[l], g[c * PART_VECTORS(COLUMNS, VECTORS) + l]); \
+            } \
         } \
-        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) { \
-            const double8 m = multipliers[(long) c * groupRows + r]; \
-            _Pragma("unroll") for (int l = 0; l < VECTORS; l++) \
-                g[c * VECTORS + l] = fma(m, v[l], g[c * VECTORS + l]); \
-        } \
+        _Pragma("unroll") for (int c = 0; c < COLUMNS; c++) \
+            _Pragma("unroll") for (int l = 0; l < PART_VECTORS(COLUMNS, VECTORS); l++) \
+                vstore8(g[c * PART_VECTORS(COLUMNS, VECTORS) + l], l0 + l, sums + (long) c * stride); \
     } \
-    _Pragma("unroll") for (int e = 0; e < COLUMNS * VECTORS; e++) \
-        vstore8(g[e], e % VECTORS, sums + (long) (e / VECTORS) * stride); \
 }
 GRADIENT(gradient_1x8, 1, 8)
 GRADIENT(gradient_1x4, 1, 4)

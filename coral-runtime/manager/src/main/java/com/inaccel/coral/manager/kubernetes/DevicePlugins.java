@@ -10,6 +10,7 @@ import com.inaccel.coral.engine.EngineConfig;
 import com.inaccel.coral.engine.EngineConfig.Key;
 import com.inaccel.coral.manager.DirectoryLock;
 import com.inaccel.coral.manager.Manager;
+import com.inaccel.coral.manager.inventory.NodeDevice;
 import com.inaccel.coral.manager.kubernetes.podresources.ContainerDevices;
 import com.inaccel.coral.manager.kubernetes.podresources.ContainerResources;
 import com.inaccel.coral.manager.kubernetes.podresources.ListPodResourcesRequest;
@@ -46,6 +47,7 @@ public final class DevicePlugins implements AutoCloseable {
     private static final int LISTS_IN_GRACE = 6;
     private static final Logger LOG = LoggerFactory.getLogger(DevicePlugins.class);
 
+    private final Manager manager;
     private final Path directory;
     private final Path podsSocket;
     private final Map<String, Resource> resourceByVendor;
@@ -62,9 +64,11 @@ public final class DevicePlugins implements AutoCloseable {
     private Optional<DirectoryLock> lock;
     private long podsNanos;
     private String podsProblem = "";
+    private String refreshProblem = "";
 
     private DevicePlugins(EngineConfig config, Engine engine, Manager manager, Supplier<List<NodeDevice>> devices,
             Path directory, Map<String, Resource> resourceByVendor, DirectoryLock lock) {
+        this.manager = manager;
         this.directory = directory;
         this.podsSocket = Path.of(config.file(Key.KUBERNETES_PODS));
         this.resourceByVendor = resourceByVendor;
@@ -90,13 +94,10 @@ public final class DevicePlugins implements AutoCloseable {
     /**
      * Offers what there is, and what will be, until it is closed: before the manager.
      *
+     * @param devices what there is now; asked again and again
      * @throws CoralException INVALID_ARGUMENT for a configuration that cannot work here
      */
-    public static DevicePlugins start(EngineConfig config, Engine engine, Manager manager) {
-        return start(config, engine, manager, new Inventory(engine)::devices);
-    }
-
-    static DevicePlugins start(
+    public static DevicePlugins start(
             EngineConfig config, Engine engine, Manager manager, Supplier<List<NodeDevice>> devices) {
         Map<String, Resource> resources = Resource.parse(config.list(Key.KUBERNETES_RESOURCES));
         Path directory = Path.of(config.file(Key.KUBERNETES_PLUGINS));
@@ -171,8 +172,12 @@ public final class DevicePlugins implements AutoCloseable {
                 podsNanos = System.nanoTime();
                 listPods().ifPresent(allocations::reconcile);
             }
+            refreshProblem = "";
         } catch (RuntimeException e) { // one that escaped would end the refreshing for ever
-            LOG.error("cannot tell Kubernetes of the devices, trying again", e);
+            if (!e.toString().equals(refreshProblem)) {
+                refreshProblem = e.toString();
+                LOG.error("cannot tell Kubernetes of the devices, trying again", e);
+            }
         }
     }
 
@@ -184,6 +189,7 @@ public final class DevicePlugins implements AutoCloseable {
         if (byResource.equals(offered)) {
             return;
         }
+        byResource.values().forEach(parts -> parts.forEach(this::requireShort));
         int count = byResource.values().stream().mapToInt(List::size).sum();
         if (count > allocationLimit) {
             throw new CoralException(ErrorCode.INVALID_ARGUMENT, "more parts of FPGAs than there can be allocations: parts="
@@ -200,6 +206,16 @@ public final class DevicePlugins implements AutoCloseable {
         // A resource whose last device has gone is offered on, without any: the kubelet keeps what it is not told of.
         registrations.forEach((resource, registration) ->
             registration.advertise(byResource.getOrDefault(resource, List.of())));
+    }
+
+    /** Here, rather than when a pod asks for it. */
+    private void requireShort(Replica replica) {
+        if (replica.id().length() > Replica.MAX_ID) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT, "id of an FPGA is too long for Kubernetes: id="
+                + replica.id() + ", characters=" + replica.id().length() + ", limit=" + Replica.MAX_ID
+                + "; give its platform a shorter name");
+        }
+        manager.requireName(PodAllocations.name(Set.of(replica.id())));
     }
 
     /** A kubelet that starts removes the file of the lock too: then it is taken anew, if no other manager was faster. */

@@ -32,11 +32,14 @@ import org.slf4j.LoggerFactory;
  */
 final class PodAllocations {
     private static final String PREFIX = "pod-";
+    /** The containers of one pod ask one after the other; who asks later than this is another pod. */
+    private static final Duration ADMISSION = Duration.ofSeconds(2);
     private static final Logger LOG = LoggerFactory.getLogger(PodAllocations.class);
 
     private final Manager manager;
     private final LongUnaryOperator quotaBytes;
     private final long graceNanos;
+    private final long admissionNanos;
     private final LongSupplier nanoTime;
     /** By name; guarded by this, like the next. */
     private final Map<String, Held> held = new HashMap<>();
@@ -60,6 +63,7 @@ final class PodAllocations {
         this.manager = manager;
         this.quotaBytes = quotaBytes;
         this.graceNanos = grace.toNanos();
+        this.admissionNanos = Math.min(ADMISSION.toNanos(), graceNanos);
         this.nanoTime = nanoTime;
         for (Allocation before : manager.allocations()) {
             if (before.name().startsWith(PREFIX)) {
@@ -77,12 +81,12 @@ final class PodAllocations {
         long now = nanoTime.getAsLong();
         String name = name(ids);
         Held known = held.get(name);
+        releaseEarlierHoldersOf(ids, name, now);
         if (known != null) {
             known.ids = ids;
             known.askedNanos = now;
             known.neededNanos = now;
-        } else {
-            releaseEarlierHoldersOf(ids, now);
+            manager.renew(name); // it may be another pod that asks
         }
         Path socket = serve(name, ids.size());
         held.putIfAbsent(name, new Held(ids, now));
@@ -100,9 +104,10 @@ final class PodAllocations {
      * An id is offered again when its pod has ended, and while one pod is admitted: to its init containers, then to the
      * others. So whoever asked for it a while ago has ended, though the kubelet may list him still.
      */
-    private void releaseEarlierHoldersOf(Set<String> ids, long now) {
+    private void releaseEarlierHoldersOf(Set<String> ids, String except, long now) {
         for (Map.Entry<String, Held> other : List.copyOf(held.entrySet())) {
-            if (now - other.getValue().askedNanos > graceNanos && !Collections.disjoint(ids, other.getValue().ids)) {
+            if (!other.getKey().equals(except) && now - other.getValue().askedNanos > admissionNanos
+                    && !Collections.disjoint(ids, other.getValue().ids)) {
                 release(other.getKey());
             }
         }

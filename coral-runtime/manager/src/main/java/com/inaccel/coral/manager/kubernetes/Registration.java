@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps one resource registered at the kubelet. A kubelet that starts removes all sockets but its own and knows no plugin any
- * more; one that loses the connection to a plugin waits for it to register again. For one thread.
+ * more; one that loses the connection to a plugin waits for it to register again. When the connection to an earlier plugin of
+ * the resource ends, the kubelet drops the later one's with it: also then the later one registers again. For one thread.
  */
 final class Registration implements AutoCloseable {
     static final String KUBELET_SOCKET = "kubelet.sock";
@@ -28,8 +29,8 @@ final class Registration implements AutoCloseable {
     private static final String API_VERSION = "v1beta1";
     private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
     /** The kubelet connects some time after it was asked to. Doubled with each time that it does not. */
-    private static final Duration PATIENCE = Duration.ofSeconds(5);
-    private static final int MAX_DOUBLINGS = 4;
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
+    private static final int MAX_DOUBLINGS = 6;
     private static final Logger LOG = LoggerFactory.getLogger(Registration.class);
 
     private final UnixGrpc grpc;
@@ -70,6 +71,9 @@ final class Registration implements AutoCloseable {
             attempts = 0;
         } else if (server.isWatched() && Files.exists(server.socket())) {
             lastProblem = "";
+            if (System.nanoTime() - askedNanos > PATIENCE.toNanos()) {
+                attempts = 0; // it stays: when it goes it is asked again at once
+            }
             return;
         }
         if (attempts > 0 && System.nanoTime() - askedNanos < PATIENCE.toNanos() << Math.min(attempts - 1, MAX_DOUBLINGS)) {

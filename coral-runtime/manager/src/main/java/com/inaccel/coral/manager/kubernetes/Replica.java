@@ -2,6 +2,7 @@ package com.inaccel.coral.manager.kubernetes;
 
 import static java.util.Comparator.comparing;
 
+import com.inaccel.coral.manager.inventory.NodeDevice;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;

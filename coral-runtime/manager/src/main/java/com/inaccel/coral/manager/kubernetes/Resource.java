@@ -8,15 +8,15 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
-/** An extended resource of Kubernetes, e.g. {@code xilinx.com/fpga}. */
-record Resource(String name) {
+/** An extended resource of Kubernetes, that its nodes have so many of and pods ask for, e.g. {@code xilinx.com/fpga}. */
+public record Resource(String name) {
     /** Kubernetes puts {@code requests.} before it, and the whole must fit 253 characters. */
     private static final int MAX_DOMAIN = 253 - "requests.".length();
     private static final Pattern DOMAIN = Pattern.compile("[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*");
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?");
     private static final String MOUNTS = "/run/coral/";
 
-    Resource {
+    public Resource {
         int slash = name.indexOf('/');
         String domain = name.substring(0, Math.max(slash, 0));
         if (!DOMAIN.matcher(domain).matches() || domain.length() > MAX_DOMAIN
@@ -34,7 +34,7 @@ record Resource(String name) {
     }
 
     /** By the vendor whose FPGAs it stands for; several vendors may share one. */
-    static Map<String, Resource> parse(List<String> items) {
+    public static Map<String, Resource> parse(List<String> items) {
         Map<String, Resource> resources = new TreeMap<>();
         for (String item : items) {
             String[] parts = item.split("=", 2);

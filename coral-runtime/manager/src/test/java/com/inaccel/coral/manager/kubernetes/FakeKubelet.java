@@ -36,37 +36,37 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** The kubelet's side of both of its sockets, with its habits. */
-final class FakeKubelet implements AutoCloseable {
+public final class FakeKubelet implements AutoCloseable {
     private final Path plugins;
     private final Path podsSocket;
     private final UnixGrpc served = new UnixGrpc("fake-kubelet");
     private final UnixGrpc called = new UnixGrpc("fake-kubelet-client");
-    private final Map<String, Plugin> byResource = new ConcurrentHashMap<>();
+    /** Whom it watches, by resource. */
+    private final Map<String, ManagedChannel> byResource = new ConcurrentHashMap<>();
+    /** All devices of a resource, by id, as it was told last. They outlive their plugin, as unhealthy ones. */
+    private final Map<String, Map<String, Device>> devices = new ConcurrentHashMap<>();
     private final Map<String, ContainerResources.Builder> pods = new ConcurrentHashMap<>();
     private final List<String> registered = new CopyOnWriteArrayList<>();
     private volatile String refused = "";
     private Server registration;
     private Server resources;
 
-    /** What it knows of a plugin: all devices, as it was told last. */
-    private record Plugin(ManagedChannel channel, Map<String, Device> devices) { }
-
-    FakeKubelet(Path root) throws IOException {
+    public FakeKubelet(Path root) throws IOException {
         plugins = Files.createDirectories(root.resolve("plugins"));
         podsSocket = Files.createDirectories(root.resolve("pods")).resolve("kubelet.sock");
         start();
     }
 
-    Path plugins() {
+    public Path plugins() {
         return plugins;
     }
 
-    Path podsSocket() {
+    public Path podsSocket() {
         return podsSocket;
     }
 
     /** It removes whatever is a file in the directory of the plugins, and what it was told before is lost. */
-    void start() throws IOException {
+    public void start() throws IOException {
         try (Stream<Path> left = Files.list(plugins)) {
             left.filter(file -> !Files.isDirectory(file)).forEach(FakeKubelet::delete);
         }
@@ -103,10 +103,12 @@ final class FakeKubelet implements AutoCloseable {
         }
     }
 
-    /** As when it dies: nobody is told, and its sockets stay where they are. */
-    void stop() {
-        byResource.values().forEach(plugin -> plugin.channel.shutdownNow());
+    /** As when it dies: nobody is told. */
+    public void stop() {
+        List<ManagedChannel> watched = List.copyOf(byResource.values());
         byResource.clear();
+        watched.forEach(ManagedChannel::shutdownNow);
+        devices.clear();
         registration.shutdownNow();
         resources.shutdownNow();
     }
@@ -120,22 +122,22 @@ final class FakeKubelet implements AutoCloseable {
         if (!request.getVersion().equals("v1beta1") || !request.getOptions().getGetPreferredAllocationAvailable()) {
             throw new AssertionError(request);
         }
-        Plugin plugin = new Plugin(called.connect(plugins.resolve(request.getEndpoint())), new ConcurrentHashMap<>());
-        Plugin before = byResource.put(request.getResourceName(), plugin);
-        if (before != null) {
-            before.channel.shutdownNow();
-        }
-        registered.add(request.getResourceName());
-        DevicePluginGrpc.newStub(plugin.channel).listAndWatch(Empty.getDefaultInstance(), new StreamObserver<>() {
+        String resource = request.getResourceName();
+        ManagedChannel channel = called.connect(plugins.resolve(request.getEndpoint()));
+        byResource.put(resource, channel);
+        registered.add(resource);
+        DevicePluginGrpc.newStub(channel).listAndWatch(Empty.getDefaultInstance(), new StreamObserver<>() {
             @Override
             public void onNext(ListAndWatchResponse list) {
-                plugin.devices.keySet().retainAll(list.getDevicesList().stream().map(Device::getID).toList());
-                list.getDevicesList().forEach(device -> plugin.devices.put(device.getID(), device));
+                Map<String, Device> now = new ConcurrentHashMap<>();
+                list.getDevicesList().forEach(device -> now.put(device.getID(), device));
+                devices.put(resource, now);
             }
 
             @Override
             public void onError(Throwable lost) {
-                plugin.devices.replaceAll((id, device) -> device.toBuilder().setHealth("Unhealthy").build());
+                disconnect(resource);
+                channel.shutdownNow();
             }
 
             @Override
@@ -145,34 +147,59 @@ final class FakeKubelet implements AutoCloseable {
         });
     }
 
+    /** As if the plugin with that socket had asked for it. */
+    void register(String resource, String endpoint) {
+        watch(RegisterRequest.newBuilder().setVersion("v1beta1").setResourceName(resource).setEndpoint(endpoint)
+            .setOptions(PluginServer.OPTIONS).build());
+    }
+
+    /** Whoever of the resource is watched now is let go, also when it was an earlier one that went. */
+    private void disconnect(String resource) {
+        ManagedChannel current = byResource.remove(resource);
+        if (current != null) {
+            current.shutdownNow();
+            devices.computeIfPresent(resource, (name, known) -> {
+                known.replaceAll((id, device) -> device.toBuilder().setHealth("Unhealthy").build());
+                return known;
+            });
+        }
+    }
+
     /** Times that it was registered at, by resource. */
     List<String> registered() {
         return List.copyOf(registered);
     }
 
     /** The ids of the resource's devices that a pod could get. */
-    List<String> healthy(String resource) {
-        Plugin plugin = byResource.get(resource);
-        return plugin == null ? List.of() : plugin.devices.values().stream()
+    public List<String> healthy(String resource) {
+        return devices.getOrDefault(resource, Map.of()).values().stream()
             .filter(device -> device.getHealth().equals("Healthy")).map(Device::getID).sorted().toList();
     }
 
     Device device(String resource, String id) {
-        return byResource.get(resource).devices.get(id);
+        return devices.get(resource).get(id);
+    }
+
+    /** What the node has of it, well or not. */
+    public int capacity(String resource) {
+        return devices.getOrDefault(resource, Map.of()).size();
     }
 
     /** Admits a pod with one container: what its runtime is told to mount and set. */
-    ContainerAllocateResponse run(String pod, String resource, String... ids) {
-        ContainerAllocateResponse response = allocate(resource, ids);
-        ContainerResources.Builder container = pods.computeIfAbsent(pod, any -> ContainerResources.newBuilder());
-        for (String id : ids) { // one by one, as the kubelet does
-            container.addDevices(ContainerDevices.newBuilder().setResourceName(resource).addDeviceIds(id));
-        }
-        return response;
+    public ContainerAllocateResponse run(String pod, String resource, String... ids) {
+        // Listed at once: how much later the kubelet does so is nothing that a test could wait for.
+        pods.compute(pod, (name, known) -> {
+            ContainerResources.Builder container = known == null ? ContainerResources.newBuilder() : known.clone();
+            for (String id : ids) { // one by one, as the kubelet does
+                container.addDevices(ContainerDevices.newBuilder().setResourceName(resource).addDeviceIds(id));
+            }
+            return container;
+        });
+        return allocate(resource, ids);
     }
 
-    ContainerAllocateResponse allocate(String resource, String... ids) {
-        AllocateResponse response = DevicePluginGrpc.newBlockingStub(byResource.get(resource).channel)
+    public ContainerAllocateResponse allocate(String resource, String... ids) {
+        AllocateResponse response = DevicePluginGrpc.newBlockingStub(byResource.get(resource))
             .withDeadlineAfter(20, TimeUnit.SECONDS)
             .allocate(AllocateRequest.newBuilder().addContainerRequests(
                 ContainerAllocateRequest.newBuilder().addAllDevicesIds(Arrays.asList(ids))).build());
@@ -180,7 +207,7 @@ final class FakeKubelet implements AutoCloseable {
     }
 
     List<String> prefer(String resource, int count, List<String> free, List<String> required) {
-        return DevicePluginGrpc.newBlockingStub(byResource.get(resource).channel)
+        return DevicePluginGrpc.newBlockingStub(byResource.get(resource))
             .withDeadlineAfter(20, TimeUnit.SECONDS)
             .getPreferredAllocation(PreferredAllocationRequest.newBuilder().addContainerRequests(
                 ContainerPreferredAllocationRequest.newBuilder().setAllocationSize(count)
@@ -188,12 +215,12 @@ final class FakeKubelet implements AutoCloseable {
             .getContainerResponses(0).getDeviceIDsList();
     }
 
-    void delete(String pod) {
+    public void delete(String pod) {
         pods.remove(pod);
     }
 
     /** The address that the container finds, on this side of its mounts. */
-    static String addressOnNode(ContainerAllocateResponse container) {
+    public static String addressOnNode(ContainerAllocateResponse container) {
         String address = container.getEnvsOrThrow("CORAL_ADDRESS");
         return container.getMountsList().stream()
             .filter(mount -> address.startsWith("unix:" + mount.getContainerPath() + "/"))

@@ -1,0 +1,83 @@
+package com.inaccel.coral.bench.images;
+
+import com.inaccel.coral.bench.support.ManagerProcess;
+import com.inaccel.coral.functions.local.LocalFunction;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** How busy 16 callers of one function keep two emulated FPGAs, where kernels take longer than what surrounds them. */
+final class BusyDevices {
+    private static final int CALLERS = 16;
+    private static final int DEVICES = 2;
+    private static final int SIDE = 1400;
+    /** The widest Gaussian and exact norms: as much of a kernel as there is. */
+    private static final String HEAVY = "?format=tiff&edges=sigma%3D5,norm%3Dl2";
+    private static final String BUSY = "coral_device_busy_seconds_total{device=\"xilinx-u250-%d\"}";
+    private static final double WARM_UP_SECONDS = 5;
+
+    private BusyDevices() { }
+
+    static Map<String, Object> measure(Path scratch, double seconds)
+            throws IOException, InterruptedException, ExecutionException {
+        ExecutorService callers = Executors.newFixedThreadPool(CALLERS);
+        try (ManagerProcess manager = ManagerProcess.start(scratch.resolve("busy"),
+                    List.of("--emulate", "xilinx/u250:" + DEVICES, "--metrics", "127.0.0.1:0"));
+                LocalFunction function = LocalFunction.start(FunctionCalls.home(), manager.address(), Map.of())) {
+            byte[] picture = FunctionCalls.picture(SIDE, SIDE, BufferedImage.TYPE_BYTE_GRAY, "tiff", 1);
+            AtomicInteger done = new AtomicInteger();
+            long begin = System.nanoTime() + (long) (WARM_UP_SECONDS * 1e9);
+            long end = begin + (long) (seconds * 1e9);
+            List<Future<?>> running = new ArrayList<>();
+            for (int i = 0; i < CALLERS; i++) {
+                running.add(callers.submit(() -> {
+                    while (System.nanoTime() - end < 0) {
+                        FunctionCalls.requireGood(FunctionCalls.post(function.address(), HEAVY, picture, "image/tiff"));
+                        done.incrementAndGet();
+                    }
+                    return null;
+                }));
+            }
+            Thread.sleep((long) (WARM_UP_SECONDS * 1e3));
+            int doneBefore = done.get();
+            double[] before = busy(manager);
+            long start = System.nanoTime();
+            Thread.sleep((long) (seconds * 1e3));
+            double wall = (System.nanoTime() - start) / 1e9;
+            double[] after = busy(manager);
+            int calls = done.get() - doneBefore;
+            for (Future<?> one : running) {
+                one.get();
+            }
+            Map<String, Object> figures = new LinkedHashMap<>();
+            figures.put("calls", calls);
+            figures.put("seconds", wall);
+            for (int device = 0; device < DEVICES; device++) {
+                double share = (after[device] - before[device]) / wall;
+                figures.put("xilinx-u250-" + device, share);
+                System.out.printf("%d callers, %d x %d grey: xilinx-u250-%d busy %.1f %% of %.0f s, %d calls in all%n", CALLERS, SIDE,
+                    SIDE, device, share * 100, wall, calls);
+            }
+            return figures;
+        } finally {
+            callers.shutdownNow();
+        }
+    }
+
+    private static double[] busy(ManagerProcess manager) throws IOException {
+        double[] busy = new double[DEVICES];
+        for (int device = 0; device < DEVICES; device++) {
+            busy[device] = manager.metric(BUSY.formatted(device));
+        }
+        return busy;
+    }
+}

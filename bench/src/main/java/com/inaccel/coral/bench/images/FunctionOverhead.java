@@ -1,0 +1,63 @@
+package com.inaccel.coral.bench.images;
+
+import com.inaccel.coral.bench.support.ManagerProcess;
+import com.inaccel.coral.bench.support.TextTable;
+import com.inaccel.coral.functions.local.LocalFunction;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** What a call of a function costs beyond decoding, the kernel and encoding: in host, client and manager, and on the way there. */
+final class FunctionOverhead {
+    private static final int WARM_UP = 1500;
+    private static final int WIDTH = 320;
+    private static final int HEIGHT = 240;
+
+    private FunctionOverhead() { }
+
+    static Map<String, Object> measure(Path scratch, int calls) throws IOException, InterruptedException {
+        try (ManagerProcess manager = ManagerProcess.start(scratch.resolve("overhead"), List.of());
+                LocalFunction function = LocalFunction.start(FunctionCalls.home(), manager.address(), Map.of())) {
+            byte[] picture = FunctionCalls.picture(WIDTH, HEIGHT, BufferedImage.TYPE_BYTE_GRAY, "png", 1);
+            double[] whole = new double[calls];
+            double[] beyond = new double[calls];
+            double[] accelerate = new double[calls];
+            for (int call = -WARM_UP; call < calls; call++) {
+                long start = System.nanoTime();
+                HttpResponse<byte[]> answer = FunctionCalls.post(function.address(), "", picture, "image/png");
+                double millis = (System.nanoTime() - start) / 1e6;
+                FunctionCalls.requireGood(answer);
+                if (call >= 0) {
+                    Map<String, Double> stages = FunctionCalls.stages(answer);
+                    whole[call] = millis;
+                    beyond[call] = millis - stages.get("decode") - stages.get("device") - stages.get("encode");
+                    accelerate[call] = stages.get("accelerate") - stages.get("device");
+                }
+            }
+            TextTable table = new TextTable("one call at a time, " + WIDTH + " x " + HEIGHT + " grey", "p50 ms", "p99 ms");
+            Map<String, Object> figures = new LinkedHashMap<>();
+            report(table, figures, "whole call", whole);
+            report(table, figures, "beyond decode, kernel, encode", beyond);
+            report(table, figures, "of that, from the function to the device and back", accelerate);
+            System.out.println(table);
+            figures.put("coldStartSeconds", FunctionCalls.metric(function.address(), "coral_function_cold_start_seconds"));
+            System.out.printf(Locale.ROOT, "cold start to ready: %.2f s%n%n", figures.get("coldStartSeconds"));
+            return figures;
+        }
+    }
+
+    private static void report(TextTable table, Map<String, Object> figures, String what, double[] millis) {
+        double[] sorted = millis.clone();
+        Arrays.sort(sorted);
+        double p50 = sorted[sorted.length / 2];
+        double p99 = sorted[(int) (sorted.length * 0.99)];
+        table.row(what, String.format(Locale.ROOT, "%.2f", p50), String.format(Locale.ROOT, "%.2f", p99));
+        figures.put(what, Map.of("p50Millis", p50, "p99Millis", p99));
+    }
+}

@@ -1,0 +1,43 @@
+package com.inaccel.coral.functions.images;
+
+import com.inaccel.coral.CoralException;
+import com.inaccel.coral.Images;
+import com.inaccel.coral.Run;
+import java.awt.image.BufferedImage;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+
+/** Something that an accelerator does to an image, its arguments included. Immutable. */
+interface Operation {
+    /** As it is written in configuration, commands, keys and metrics. */
+    String name();
+
+    /** All arguments, those by default too, in one order: two operations with the same text do the same. */
+    String arguments();
+
+    /** Accelerators that it runs on. */
+    Set<String> accelerators();
+
+    /** Waits for the device. The image is not changed. */
+    Applied apply(Images accelerators, BufferedImage image) throws InterruptedException;
+
+    /** Waits for a result; who is interrupted needs it no more. */
+    static Applied await(BufferedImage image, CompletableFuture<Run> running) throws InterruptedException {
+        try {
+            Run run = running.get();
+            return new Applied(image, String.join(" ", run.devices()), run.deviceNanos());
+        } catch (InterruptedException e) {
+            running.cancel(true);
+            throw e;
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof CoralException coral ? coral : new IllegalStateException(e.getCause());
+        }
+    }
+
+    /**
+     * @param device ids of those that it ran on, with spaces between
+     * @param deviceNanos that they copied and ran
+     */
+    record Applied(BufferedImage image, String device, long deviceNanos) { }
+}
