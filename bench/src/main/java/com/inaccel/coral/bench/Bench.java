@@ -1,14 +1,15 @@
 package com.inaccel.coral.bench;
 
 import com.inaccel.coral.CoralException;
+import com.inaccel.coral.bench.images.FunctionsBench;
 import com.inaccel.coral.bench.manager.ManagerBench;
 import com.inaccel.coral.bench.support.QuietLogs;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** Measures Coral side by side with its peers, one subcommand an algorithm, and its manager by itself. */
+/** Measures Coral side by side with its peers, one subcommand an algorithm, its manager by itself, and image functions. */
 @Command(name = "bench", mixinStandardHelpOptions = true, usageHelpAutoWidth = true, synopsisSubcommandLabel = "COMMAND",
-    subcommands = {KMeansBench.class, LogisticBench.class, ManagerBench.class},
+    subcommands = {KMeansBench.class, LogisticBench.class, ManagerBench.class, FunctionsBench.class},
     description = "Measure Coral side by side with its peers.")
 public final class Bench {
     private static final int FAILED = 1;

@@ -28,7 +28,7 @@ import org.jocl.cl_queue_properties;
  * @param device the driver's name for it
  * @param platform its OpenCL platform and that one's version
  */
-record Limits(String device, String platform, double floatGflops, double doubleGflops, double readGigabytesPerSecond) {
+public record Limits(String device, String platform, double floatGflops, double doubleGflops, double readGigabytesPerSecond) {
     private static final int REPEATS = 7;
     private static final int VECTOR_BYTES = 64;
     /** Which suits depends on latency and number of registers: the best counts. */
@@ -57,7 +57,7 @@ record Limits(String device, String platform, double floatGflops, double doubleG
     }
 
     /** Empty where there is no OpenCL, whose absence the caller shows. */
-    static Optional<Limits> measure() throws IOException {
+    public static Optional<Limits> measure() throws IOException {
         try {
             CL.setExceptionsEnabled(true);
             cl_platform_id[] platforms = new cl_platform_id[1];

@@ -211,6 +211,43 @@ public final class Accelerators {
         });
     }
 
+    /** As {@link #kMeans(Session, double[][], double[][], int, double)}, on the shared session. */
+    public static KMeansModel kMeans(double[][] points, double[][] centers, int maxIterations, double tolerance) {
+        return kMeans(session(), points, centers, maxIterations, tolerance);
+    }
+
+    /**
+     * Lloyd's algorithm: moves each center to the mean of the points that it is nearest to, again and again. A center without
+     * points stays. Estimators for data that does not fit one machine are in {@code com.inaccel.coral.ml}.
+     *
+     * @param points n rows of d finite numbers
+     * @param centers where to start: k rows of d
+     * @param tolerance it has converged when no center moves further than that
+     */
+    public static KMeansModel kMeans(Session session, double[][] points, double[][] centers, int maxIterations,
+            double tolerance) {
+        return KMeansFit.fit(session, points, centers, maxIterations, tolerance);
+    }
+
+    /** As {@link #logisticRegression(Session, double[][], int[], double, int, double)}, on the shared session. */
+    public static LogisticModel logisticRegression(double[][] features, int[] labels, double penalty, int maxIterations,
+            double tolerance) {
+        return logisticRegression(session(), features, labels, penalty, maxIterations, tolerance);
+    }
+
+    /**
+     * Minimizes the mean logistic loss and {@code penalty / 2} times the sum of the squared coefficients (not of intercepts), by
+     * L-BFGS from zero. Features are taken as they are: scale them where their units differ much.
+     *
+     * @param features n rows of d finite numbers
+     * @param labels for each row its class, from 0; their greatest says how many classes there are
+     * @param tolerance it has converged when the gradient is no longer than that
+     */
+    public static LogisticModel logisticRegression(Session session, double[][] features, int[] labels, double penalty,
+            int maxIterations, double tolerance) {
+        return LogisticFit.fit(session, features, labels, penalty, maxIterations, tolerance);
+    }
+
     /** The session that all calls share, opened where it is not; for requests of the caller's own. {@link #close} closes it. */
     public static Session session() {
         return SHARED.session();

@@ -6,7 +6,9 @@ import static java.util.Objects.requireNonNull;
 public sealed interface Argument {
     /** What the accelerator may do with a slice. */
     enum Access {
-        READ, WRITE, READ_WRITE;
+        READ, WRITE, READ_WRITE,
+        /** Whatever the accelerator's signature says, for callers who do not know it. */
+        DECLARED;
 
         public boolean writes() {
             return this != READ;

@@ -42,7 +42,7 @@ final class Submission extends Outstanding<Completion> {
 
     /** Whether a run that was broken off half-way has spoiled what a second one reads. */
     boolean updatesInPlace() {
-        return slices().stream().anyMatch(slice -> slice.access() == Argument.Access.READ_WRITE);
+        return slices().stream().anyMatch(slice -> slice.access().reads() && slice.access().writes());
     }
 
     /** Whether this one, where it has run, has spoiled what the other one reads. */

@@ -1,6 +1,7 @@
 package com.inaccel.coral.engine;
 
 import com.inaccel.coral.Argument;
+import com.inaccel.coral.Argument.Access;
 import com.inaccel.coral.Argument.Slice;
 import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
@@ -97,7 +98,7 @@ final class RequestCheck {
             throw invalid("slice cuts elements", at(index) + ", offsetBytes=" + slice.offsetBytes() + ", lengthBytes="
                 + slice.lengthBytes() + ", elementBytes=" + elementBytes, "use multiples of the element's size");
         }
-        if (slice.access() != parameter.access()) {
+        if (slice.access() != parameter.access() && slice.access() != Access.DECLARED) {
             throw invalid("wrong access", at(index) + ", given=" + slice.access() + ", expected=" + parameter.access(),
                 "pass the access of the signature");
         }
@@ -106,7 +107,7 @@ final class RequestCheck {
                 "sealed segment where the accelerator writes: " + at(index) + ", segment=" + segment.id()
                     + "; pass a segment that is not sealed");
         }
-        slices[index] = new HostSlice(segment.memory(), slice.offsetBytes(), slice.lengthBytes(), slice.access());
+        slices[index] = new HostSlice(segment.memory(), slice.offsetBytes(), slice.lengthBytes(), parameter.access());
     }
 
     /** What is written may not be anything else of the request: the result would depend on the device. */

@@ -312,6 +312,7 @@ final class ClientConnection implements Runnable {
             case READ -> Argument.Access.READ;
             case WRITE -> Argument.Access.WRITE;
             case READ_WRITE -> Argument.Access.READ_WRITE;
+            case DECLARED -> Argument.Access.DECLARED;
             case ACCESS_UNSPECIFIED, UNRECOGNIZED -> throw new CoralException(ErrorCode.INVALID_ARGUMENT,
                 "slice says not how it is accessed: index=" + index);
         };

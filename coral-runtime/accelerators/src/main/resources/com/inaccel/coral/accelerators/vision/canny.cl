@@ -23,11 +23,11 @@ INLINE void smooth_across(const uchar* line, ushort* across, const int from, con
     const int radius)
 {
     for (int i = from; i < to; i += 16) {
-        ushort16 sum = convert_ushort16(vload16(0, line + i)) * (ushort) weights[0];
+        ushort16 sum = CONVERT(ushort16, LOAD(uchar16, line + i)) * (ushort) weights[0];
         for (int k = 1; k <= radius; k++)
-            sum += (convert_ushort16(vload16(0, line + i - k)) + convert_ushort16(vload16(0, line + i + k)))
+            sum += (CONVERT(ushort16, LOAD(uchar16, line + i - k)) + CONVERT(ushort16, LOAD(uchar16, line + i + k)))
                 * (ushort) weights[k];
-        vstore16(sum, 0, across + i);
+        STORE(ushort16, across + i, sum);
     }
 }
 
@@ -40,18 +40,22 @@ INLINE void smooth_down(ushort (*ring)[CHANNELS][LINE], const int channel, uchar
         ushort16 sum = (ushort16)(128 + radius);
         int slot = first;
         for (int k = 0; k < lines; k++) {
-            sum += mul_hi(vload16(0, ring[slot][channel] + i), (ushort16)(weights[abs(k - radius)] << 8));
+            sum += high_product(LOAD(ushort16, ring[slot][channel] + i), (ushort) (weights[abs(k - radius)] << 8));
             slot = slot + 1 == lines ? 0 : slot + 1;
         }
-        vstore16(convert_uchar16(sum >> (ushort) 8), 0, smooth + i);
+        STORE(uchar16, smooth + i, CONVERT(uchar16, sum >> (ushort) 8));
     }
 }
 
 // One bit of each lane that is set.
 INLINE ulong bits16(const short16 mask)
 {
-    const ulong2 ones = as_ulong2(convert_uchar16(mask & (short) 1)) * 0x0102040810204080UL >> 56;
+#if defined(__clang__) && defined(__SSE2__)
+    return (ushort) __builtin_ia32_pmovmskb128(CONVERT(char16, mask));
+#else
+    const ulong2 ones = as_ulong2(CONVERT(uchar16, mask & (short) 1)) * 0x0102040810204080UL >> 56;
     return ones.x | ones.y << 8;
+#endif
 }
 
 #endif
@@ -64,10 +68,10 @@ INLINE void NAME(gradient)(uchar (*above)[LINE], uchar (*here)[LINE], uchar (*be
         short16 gx, gy;
         MAGNITUDES size;
         for (int c = 0; c < channels; c++) {
-            const short16 al = convert_short16(vload16(0, above[c] + i - 1)), bl = convert_short16(vload16(0, below[c] + i - 1));
-            const short16 ar = convert_short16(vload16(0, above[c] + i + 1)), br = convert_short16(vload16(0, below[c] + i + 1));
-            const short16 am = convert_short16(vload16(0, above[c] + i)), bm = convert_short16(vload16(0, below[c] + i));
-            const short16 hl = convert_short16(vload16(0, here[c] + i - 1)), hr = convert_short16(vload16(0, here[c] + i + 1));
+            const short16 al = CONVERT(short16, LOAD(uchar16, above[c] + i - 1)), bl = CONVERT(short16, LOAD(uchar16, below[c] + i - 1));
+            const short16 ar = CONVERT(short16, LOAD(uchar16, above[c] + i + 1)), br = CONVERT(short16, LOAD(uchar16, below[c] + i + 1));
+            const short16 am = CONVERT(short16, LOAD(uchar16, above[c] + i)), bm = CONVERT(short16, LOAD(uchar16, below[c] + i));
+            const short16 hl = CONVERT(short16, LOAD(uchar16, here[c] + i - 1)), hr = CONVERT(short16, LOAD(uchar16, here[c] + i + 1));
             const short16 dx = (ar - al) + (br - bl) + (hr - hl) * (short) 2;
             const short16 dy = (bl - al) + (br - ar) + (bm - am) * (short) 2;
             const MAGNITUDES s = SIZES(dx, dy);
@@ -77,19 +81,19 @@ INLINE void NAME(gradient)(uchar (*above)[LINE], uchar (*here)[LINE], uchar (*be
                 gy = dy;
             } else {
                 const short16 larger = AS_SHORTS(s > size);
-                size = max(size, s);
-                gx = select(gx, dx, larger);
-                gy = select(gy, dy, larger);
+                size = s > size ? s : size;
+                gx = larger ? dx : gx;
+                gy = larger ? dy : gy;
             }
         }
         // In 16 bits, |gy| < t for t = 13573 |gx| / 32768 is |gy| <= floor(t): t is no integer unless it is 0, as is the size then.
-        const ushort16 ax = abs(gx), ay = abs(gy);
-        const ushort16 t = mul_hi(ax << (ushort) 1, (ushort16)(13573));
+        const ushort16 ax = as_ushort16(absolute(gx)), ay = as_ushort16(absolute(gy));
+        const ushort16 t = high_product(ax << (ushort) 1, 13573);
         const short16 across = ay <= t;
         const short16 down = ay > (ax << (ushort) 1) + t;
         const short16 diagonal = (short16)(2) + (((gx ^ gy) < (short16)(0)) & (short) 1);
-        vstore16(size, 0, sizes + i);
-        vstore16(select(select(diagonal, (short16)(1), down), (short16)(0), across), 0, directions + i);
+        STORE(MAGNITUDES, sizes + i, size);
+        STORE(short16, directions + i, (down ? (short16)(1) : diagonal) & ~across);
     }
 }
 
@@ -100,15 +104,15 @@ INLINE ulong2 NAME(maxima)(const MAGNITUDE* above, const MAGNITUDE* here, const 
     ulong2 word = 0;
     for (int part = 0; part < 64; part += 16) {
         const int i = first + part;
-        const MAGNITUDES m = vload16(0, here + i);
+        const MAGNITUDES m = LOAD(MAGNITUDES, here + i);
         const short16 over = AS_SHORTS(m > (MAGNITUDES)(low));
-        if (!any(over))
+        if (!is_any(over))
             continue;
-        const short16 direction = vload16(0, directions + i);
-        const short16 across = AS_SHORTS((m > vload16(0, here + i - 1)) & (m >= vload16(0, here + i + 1)));
-        const short16 down = AS_SHORTS((m > vload16(0, above + i)) & (m >= vload16(0, below + i)));
-        const short16 falling = AS_SHORTS((m > vload16(0, above + i - 1)) & (m > vload16(0, below + i + 1)));
-        const short16 rising = AS_SHORTS((m > vload16(0, above + i + 1)) & (m > vload16(0, below + i - 1)));
+        const short16 direction = LOAD(short16, directions + i);
+        const short16 across = AS_SHORTS((m > LOAD(MAGNITUDES, here + i - 1)) & (m >= LOAD(MAGNITUDES, here + i + 1)));
+        const short16 down = AS_SHORTS((m > LOAD(MAGNITUDES, above + i)) & (m >= LOAD(MAGNITUDES, below + i)));
+        const short16 falling = AS_SHORTS((m > LOAD(MAGNITUDES, above + i - 1)) & (m > LOAD(MAGNITUDES, below + i + 1)));
+        const short16 rising = AS_SHORTS((m > LOAD(MAGNITUDES, above + i + 1)) & (m > LOAD(MAGNITUDES, below + i - 1)));
         const short16 peak = (across & (direction == (short16)(0))) | (down & (direction == (short16)(1)))
             | (falling & (direction == (short16)(2))) | (rising & (direction == (short16)(3)));
         const short16 candidate = over & peak;
@@ -136,7 +140,7 @@ SERIAL void NAME(canny)(__global const uchar* restrict image, __global ulong* re
     MAGNITUDE sizes[3][LINE];
     short directions[3][LINE];
 
-    vstore16(as_uchar16((int4)(weights0, weights1, weights2, weights3)), 0, weights);
+    STORE(uchar16, weights, as_uchar16((int4)(weights0, weights1, weights2, weights3)));
     for (int x0 = 0; x0 < width; x0 += TILE) {
         const int tile = min(TILE, width - x0);
         const int from = max(0, x0 - 2);

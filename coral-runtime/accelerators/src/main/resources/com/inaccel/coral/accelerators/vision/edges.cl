@@ -139,10 +139,10 @@ SERIAL void canny_write(__global const ulong* restrict bits, __global uchar* res
                 const int x = k * 64 + part;
                 const uchar16 value = bytes(edge, part) | (bytes(candidate, part) & (uchar) 1);
                 if (x + 16 <= width) {
-                    vstore16(value, 0, out + x);
+                    STORE_GLOBAL(uchar16, out + x, value);
                 } else {
                     uchar values[16];
-                    vstore16(value, 0, values);
+                    STORE(uchar16, values, value);
                     for (int i = 0; i < width - x; i++)
                         out[x + i] = values[i];
                 }

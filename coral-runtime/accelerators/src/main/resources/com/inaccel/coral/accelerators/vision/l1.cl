@@ -4,4 +4,4 @@
 #define MAGNITUDES short16
 #define GREATEST 32767
 #define AS_SHORTS(mask) (mask)
-#define SIZES(dx, dy) (as_short16(abs(dx)) + as_short16(abs(dy)))
+#define SIZES(dx, dy) (absolute(dx) + absolute(dy))

@@ -9,5 +9,5 @@
 #define MAGNITUDE int
 #define MAGNITUDES int16
 #define GREATEST 2147483647
-#define AS_SHORTS(mask) convert_short16(mask)
-#define SIZES(dx, dy) (convert_int16(dx) * convert_int16(dx) + convert_int16(dy) * convert_int16(dy))
+#define AS_SHORTS(mask) CONVERT(short16, mask)
+#define SIZES(dx, dy) (CONVERT(int16, dx) * CONVERT(int16, dx) + CONVERT(int16, dy) * CONVERT(int16, dy))

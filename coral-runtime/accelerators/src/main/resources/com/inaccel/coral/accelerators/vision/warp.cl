@@ -66,68 +66,82 @@ static void one(__global const uchar* image, __global uchar* out, const int widt
     }
 }
 
-// 16 pixels, all of whose neighbours lie inside the image.
-INLINE void bilinear1(__global const uchar* image, __global uchar* out, const int width, const int16 x, const int16 y)
+// 16 pixels, all of whose neighbours lie inside the image; their offsets, and between pixels their weights.
+INLINE void bilinear1(__global const uchar* image, __global uchar* out, const int width, const int* at, const int16 fx,
+    const int16 fy)
 {
-    int at[16];
     ushort upper[16], lower[16];
-    vstore16((y >> 10) * width + (x >> 10), 0, at);
     for (int i = 0; i < 16; i++) {
         __global const uchar* p = image + at[i];
-        upper[i] = as_ushort(vload2(0, p));
-        lower[i] = as_ushort(vload2(0, p + width));
+        upper[i] = LOAD_GLOBAL(ushort, p);
+        lower[i] = LOAD_GLOBAL(ushort, p + width);
     }
-    const short16 fx = convert_short16((x >> 5) & 31), fy = convert_short16((y >> 5) & 31);
-    const ushort16 u = vload16(0, upper), l = vload16(0, lower);
-    const short16 gx = (short) 32 - fx;
-    const short16 a = convert_short16(u & (ushort) 255) * gx + convert_short16(u >> (ushort) 8) * fx;
-    const short16 b = convert_short16(l & (ushort) 255) * gx + convert_short16(l >> (ushort) 8) * fx;
-    const int16 sum = convert_int16(a) * convert_int16((short) 32 - fy) + convert_int16(b) * convert_int16(fy);
-    vstore16(convert_uchar16((sum + 512) >> 10), 0, out);
+    const short16 right = CONVERT(short16, fx), left = (short) 32 - right;
+    const ushort16 u = LOAD(ushort16, upper), l = LOAD(ushort16, lower);
+    const short16 a = as_short16(u & (ushort) 255) * left + as_short16(u >> (ushort) 8) * right;
+    const short16 b = as_short16(l & (ushort) 255) * left + as_short16(l >> (ushort) 8) * right;
+    const int16 sum = CONVERT(int16, a) * (32 - fy) + CONVERT(int16, b) * fy;
+    STORE_GLOBAL(uchar16, out, CONVERT(uchar16, (sum + 512) >> 10));
 }
 
-INLINE void bilinear3(__global const uchar* image, __global uchar* out, const int width, const int16 x, const int16 y)
+// The 8 bytes from p and those of the next row, between the rows.
+INLINE short8 between(__global const uchar* p, const long stride, const int fy)
 {
-    int at[16], fx[16], fy[16];
+    return CONVERT(short8, LOAD_GLOBAL(uchar8, p)) * (short) (32 - fy)
+        + CONVERT(short8, LOAD_GLOBAL(uchar8, p + stride)) * (short) fy;
+}
+
+INLINE void bilinear3(__global const uchar* image, __global uchar* out, const int width, const int* at, const int16 fx,
+    const int16 fy)
+{
+    int right[16], down[16];
     uchar pixels[3 * 16 + 1];
-    vstore16(((y >> 10) * width + (x >> 10)) * 3, 0, at);
-    vstore16((x >> 5) & 31, 0, fx);
-    vstore16((y >> 5) & 31, 0, fy);
+    STORE(int16, right, fx);
+    STORE(int16, down, fy);
     for (int i = 0; i < 16; i++) {
-        __global const uchar* p = image + at[i];
-        const short8 v = convert_short8(vload8(0, p)) * (short) (32 - fy[i])
-            + convert_short8(vload8(0, p + 3L * width)) * (short) fy[i];
-        const int4 sum = convert_int4(v.s0123) * (32 - fx[i]) + convert_int4(v.s3456) * fx[i];
-        vstore4(convert_uchar4((sum + 512) >> 10), 0, pixels + 3 * i);
+        const short8 v = between(image + at[i], 3L * width, down[i]);
+        const int4 sum = CONVERT(int4, v.s0123) * (32 - right[i]) + CONVERT(int4, v.s3456) * right[i];
+        STORE(uchar4, pixels + 3 * i, CONVERT(uchar4, (sum + 512) >> 10));
     }
-    vstore16(vload16(0, pixels), 0, out);
-    vstore16(vload16(1, pixels), 1, out);
-    vstore16(vload16(2, pixels), 2, out);
+    STORE_GLOBAL(uchar16, out, LOAD(uchar16, pixels));
+    STORE_GLOBAL(uchar16, out + 16, LOAD(uchar16, pixels + 16));
+    STORE_GLOBAL(uchar16, out + 32, LOAD(uchar16, pixels + 32));
 }
 
-INLINE void bilinear4(__global const uchar* image, __global uchar* out, const int width, const int16 x, const int16 y)
+INLINE void bilinear4(__global const uchar* image, __global uchar* out, const int width, const int* at, const int16 fx,
+    const int16 fy)
 {
-    int at[16], fx[16], fy[16];
-    vstore16(((y >> 10) * width + (x >> 10)) * 4, 0, at);
-    vstore16((x >> 5) & 31, 0, fx);
-    vstore16((y >> 5) & 31, 0, fy);
+    int right[16], down[16];
+    STORE(int16, right, fx);
+    STORE(int16, down, fy);
     for (int i = 0; i < 16; i++) {
-        __global const uchar* p = image + at[i];
-        const short8 v = convert_short8(vload8(0, p)) * (short) (32 - fy[i])
-            + convert_short8(vload8(0, p + 4L * width)) * (short) fy[i];
-        const int4 sum = convert_int4(v.lo) * (32 - fx[i]) + convert_int4(v.hi) * fx[i];
-        vstore4(convert_uchar4((sum + 512) >> 10), i, out);
+        const short8 v = between(image + at[i], 4L * width, down[i]);
+        const int4 sum = CONVERT(int4, v.lo) * (32 - right[i]) + CONVERT(int4, v.hi) * right[i];
+        STORE_GLOBAL(uchar4, out + 4 * i, CONVERT(uchar4, (sum + 512) >> 10));
     }
 }
 
-INLINE void nearest(__global const uchar* image, __global uchar* out, const int width, const int channels, const int16 x,
-    const int16 y)
+// 16 pixels as they are. Of three channels four bytes each, all but the last, whose fourth byte is not there to be written.
+INLINE void nearest(__global const uchar* image, __global uchar* out, const int channels, const int* at)
 {
-    int at[16];
-    vstore16(((y >> 10) * width + (x >> 10)) * channels, 0, at);
-    for (int i = 0; i < 16; i++)
-        for (int c = 0; c < channels; c++)
-            out[i * channels + c] = image[at[i] + c];
+    if (channels == 1) {
+        uchar pixels[16];
+        for (int i = 0; i < 16; i++)
+            pixels[i] = image[at[i]];
+        STORE_GLOBAL(uchar16, out, LOAD(uchar16, pixels));
+    } else if (channels == 3) {
+        for (int i = 0; i < 15; i++)
+            STORE_GLOBAL(uchar4, out + 3 * i, LOAD_GLOBAL(uchar4, image + at[i]));
+        for (int c = 0; c < 3; c++)
+            out[45 + c] = image[at[15] + c];
+    } else if (channels == 4) {
+        for (int i = 0; i < 16; i++)
+            STORE_GLOBAL(uchar4, out + 4 * i, LOAD_GLOBAL(uchar4, image + at[i]));
+    } else {
+        for (int i = 0; i < 16; i++)
+            for (int c = 0; c < channels; c++)
+                out[i * channels + c] = image[at[i] + c];
+    }
 }
 
 // Global size: ceil(outHeight / stripRows).
@@ -140,7 +154,7 @@ SERIAL void warp_affine(__global const uchar* restrict image, __global uchar* re
     const int end = min(outHeight, begin + stripRows);
     const int delta = bilinear ? 16 : 512;
     // The last column and row from where all that a vector of pixels reads lies inside. Two channels take the slow way.
-    const int lastColumn = !bilinear ? width - 1 : channels == 3 ? width - 3 : channels == 2 ? -1 : width - 2;
+    const int lastColumn = channels == 3 ? width - 3 : !bilinear ? width - 1 : channels == 2 ? -1 : width - 2;
     const int lastRow = bilinear ? height - 2 : height - 1;
     long columnX[COLUMNS], columnY[COLUMNS];
     int nearX[COLUMNS], nearY[COLUMNS];
@@ -163,19 +177,22 @@ SERIAL void warp_affine(__global const uchar* restrict image, __global uchar* re
             __global uchar* out = result + ((long) v * outWidth + u0) * channels;
             int u = 0;
             for (; ints && u + 16 <= columns; u += 16, out += 16 * channels) {
-                const int16 x = vload16(0, nearX + u) + (int) firstX;
-                const int16 y = vload16(0, nearY + u) + (int) firstY;
+                const int16 x = LOAD(int16, nearX + u) + (int) firstX;
+                const int16 y = LOAD(int16, nearY + u) + (int) firstY;
                 const int x0 = min(x.s0, x.sf) >> 10, x1 = max(x.s0, x.sf) >> 10;
                 const int y0 = min(y.s0, y.sf) >> 10, y1 = max(y.s0, y.sf) >> 10;
                 if (x0 >= 0 && x1 <= lastColumn && y0 >= 0 && y1 <= lastRow) {
+                    const int16 fx = (x >> 5) & 31, fy = (y >> 5) & 31;
+                    int at[16];
+                    STORE(int16, at, ((y >> 10) * width + (x >> 10)) * channels);
                     if (!bilinear)
-                        nearest(image, out, width, channels, x, y);
+                        nearest(image, out, channels, at);
                     else if (channels == 1)
-                        bilinear1(image, out, width, x, y);
+                        bilinear1(image, out, width, at, fx, fy);
                     else if (channels == 3)
-                        bilinear3(image, out, width, x, y);
+                        bilinear3(image, out, width, at, fx, fy);
                     else
-                        bilinear4(image, out, width, x, y);
+                        bilinear4(image, out, width, at, fx, fy);
                 } else if (border == 0 && (x1 < -1 || x0 >= width || y1 < -1 || y0 >= height)) {
                     for (int i = 0; i < 16; i++)
                         for (int c = 0; c < channels; c++)
