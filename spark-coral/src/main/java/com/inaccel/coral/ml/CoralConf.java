@@ -27,9 +27,10 @@ import scala.collection.JavaConverters;
  * @param passes whether passes that need no Spark job of their own take one all the same
  * @param reconnect how long sessions wait for their manager to come back; zero: not at all
  * @param linger how long what was shipped of a cached dataset waits for its next fit; zero: not at all
+ * @param expectation why each executor must find a node manager; empty: one that finds none may serve itself
  */
 public record CoralConf(String address, Precision precision, Duration requestTimeout, Passes passes, Duration reconnect,
-        Duration linger)
+        Duration linger, String expectation)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -48,10 +49,22 @@ public record CoralConf(String address, Precision precision, Duration requestTim
         JOBS
     }
 
+    /** What becomes of an executor that finds no node manager. */
+    private enum Fallback {
+        /** As NONE where the application asks for FPGAs, else as EMBEDDED. */
+        AUTO,
+        NONE,
+        EMBEDDED
+    }
+
     /** One key of the registry. */
     public enum Key {
         ADDRESS("spark.coral.address", "string", "CORAL_ADDRESS, else the node's socket, else embedded:",
             "unix:PATH of a node manager's socket, or embedded: for an engine inside each executor"),
+        FALLBACK("spark.coral.fallback", "auto | none | embedded", "auto",
+            "what happens where no address is set and an executor finds no node manager: none, the fit fails at once; "
+                + "embedded, an engine inside the executor serves; auto is none where the application asks for FPGAs (by "
+                + "spark.executor.resource.fpga.amount, or in the executors' pod template), else embedded"),
         PRECISION("spark.coral.precision", "auto | double | single", "auto",
             "width of the features in shared memory; auto is double where the device has a double compute unit"),
         REQUEST_TIMEOUT("spark.coral.request.timeout", "time", "600s",
@@ -101,13 +114,23 @@ public record CoralConf(String address, Precision precision, Duration requestTim
 
     static CoralConf of(Map<String, String> conf) {
         conf.keySet().stream().filter(key -> key.startsWith(PREFIX)).forEach(CoralConf::requireKnown);
+        String address = conf.getOrDefault(Key.ADDRESS.key, "").trim();
         return new CoralConf(
-            conf.getOrDefault(Key.ADDRESS.key, "").trim(),
+            address,
             choice(conf, Key.PRECISION, Precision.class),
             timeout(conf.getOrDefault(Key.REQUEST_TIMEOUT.key, Key.REQUEST_TIMEOUT.byDefault)),
             choice(conf, Key.PASSES, Passes.class),
             notNegative(conf, Key.RECONNECT),
-            notNegative(conf, Key.SHIPMENT_LINGER));
+            notNegative(conf, Key.SHIPMENT_LINGER),
+            address.isEmpty() ? expectation(choice(conf, Key.FALLBACK, Fallback.class), conf) : "");
+    }
+
+    private static String expectation(Fallback fallback, Map<String, String> conf) {
+        return switch (fallback) {
+            case EMBEDDED -> "";
+            case NONE -> Key.FALLBACK.key + "=none";
+            case AUTO -> FpgaDemand.of(conf).orElse("");
+        };
     }
 
     /** The keys as a table for the user guide. */

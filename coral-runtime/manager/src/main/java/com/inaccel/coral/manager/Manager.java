@@ -211,6 +211,11 @@ public final class Manager implements AutoCloseable {
         return served.address();
     }
 
+    /** @throws CoralException INVALID_ARGUMENT for a name that no allocation here can have */
+    public void requireName(String name) {
+        directory.requireName(name);
+    }
+
     /**
      * Gives up memory that clients of the allocation left to be reused: those who come now may be others. Whoever is connected
      * notices nothing. Does nothing where there is no such allocation.

@@ -75,6 +75,21 @@ abstract class SessionContract {
     }
 
     @Test
+    void shouldTakeTheAccessThatTheSignatureDeclares() throws Exception {
+        Session session = open();
+        Segment segment = session.allocate(3 * PAGE);
+        segment.buffer(0, PAGE).asFloatBuffer().put(0, 3);
+        segment.buffer(PAGE, PAGE).asFloatBuffer().put(0, 4);
+        Request.Builder request = Request.of(ADD);
+        for (int i = 0; i < 3; i++) {
+            request.arg(new Argument.Slice(segment, (long) i * PAGE, PAGE, Argument.Access.DECLARED));
+        }
+        session.submit(request.arg(PAGE / Float.BYTES).build()).get(60, TimeUnit.SECONDS);
+        assertThat(segment.buffer(2 * PAGE, PAGE).asFloatBuffer().get(0)).isEqualTo(7);
+        segment.close();
+    }
+
+    @Test
     void shouldComputeOnWhatWasWrittenIntoSegments() throws Exception {
         Session session = open();
         int n = 10_000;

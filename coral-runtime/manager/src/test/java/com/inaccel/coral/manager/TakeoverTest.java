@@ -8,6 +8,9 @@ import com.inaccel.coral.Session;
 import com.inaccel.coral.manager.inventory.FakeSysfs;
 import com.inaccel.coral.manager.kubernetes.FakeKubelet;
 import com.inaccel.coral.manager.kubernetes.deviceplugin.ContainerAllocateResponse;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.server.mock.EnableKubernetesMockClient;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -16,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,12 +30,15 @@ import picocli.CommandLine;
 
 /** One manager of a node after another, as in a rolling update: the next is there before the last has gone. */
 @Timeout(120)
+@EnableKubernetesMockClient(https = false, crud = true)
 class TakeoverTest {
     private static final String XILINX = "xilinx.com/fpga";
+    private static final String NODE = "worker-1";
 
     @TempDir
     Path root;
 
+    private KubernetesClient api;
     private FakeKubelet kubelet;
     private final List<Process> processes = new ArrayList<>();
 
@@ -59,9 +66,17 @@ class TakeoverTest {
             command.addAll(List.of("--emulate", "xilinx/u250:2"));
         }
         command.addAll(List.of(flags));
-        Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+        builder.environment().put("KUBERNETES_MASTER", api.getMasterUrl().toString());
+        builder.environment().put("CORAL_KUBERNETES_NODE", NODE);
+        Process process = builder.start();
         processes.add(process);
         return process;
+    }
+
+    private String label(String name) {
+        Map<String, String> labels = api.nodes().withName(NODE).get().getMetadata().getLabels();
+        return labels == null ? null : labels.get("coral.inaccel.com/" + name);
     }
 
     private static void readUntil(BufferedReader output, String line) throws IOException {
@@ -77,9 +92,11 @@ class TakeoverTest {
 
     @Test
     void shouldTakeOverWithoutAPodNoticingAndWithoutTheNodeLosingItsResource() throws Exception {
+        api.nodes().resource(new NodeBuilder().withNewMetadata().withName(NODE).endMetadata().build()).create();
         Process first = start();
         readUntil(first.inputReader(), "listening on ");
         Leaks.await("registered", Duration.ofSeconds(30), () -> kubelet.healthy(XILINX).size() == 2);
+        Leaks.await("labelled", Duration.ofSeconds(30), () -> "2".equals(label("count.xilinx-u250")));
         ContainerAllocateResponse container = kubelet.run("pod", XILINX, "xilinx-u250-0");
         try (Session session = Coral.open(FakeKubelet.addressOnNode(container), Duration.ofMinutes(1));
                 Segment segment = session.allocate(4096)) {
@@ -96,6 +113,9 @@ class TakeoverTest {
             assertThat(first.waitFor(30, TimeUnit.SECONDS)).isTrue();
             session.submit(SessionContract.add(session, segment, 0, 16, 4)).join();
             assertThat(kubelet.allocate(XILINX, "xilinx-u250-0")).isEqualTo(container);
+            Leaks.await("labelled again", Duration.ofSeconds(30), () -> "2".equals(label("count.xilinx-u250")));
+            second.destroyForcibly().waitFor();
+            assertThat(label("count.xilinx-u250")).as("one that is killed leaves its labels to the next").isEqualTo("2");
         }
     }
 

@@ -69,6 +69,7 @@ final class RequestRdd<R> extends RDD<RequestRdd.Outcome<R>> {
         }
         // Spark ran the task away from the executor that holds the data: ship it for this task alone.
         try (ShippedPartition again = shipped.compute(split, context).next()) {
+            again.info().requireShipped();
             return Outcome.of(function, again, owner, split.index(), times).once();
         }
     }

@@ -59,6 +59,7 @@ final class SharedShipment implements AutoCloseable {
         this.rdd = rdd;
         List<ShippedPartition.Info> infos =
             new JavaRDD<>(rdd, ClassTag$.MODULE$.apply(ShippedPartition.class)).map(ShippedPartition::info).collect();
+        infos.forEach(ShippedPartition.Info::requireShipped);
         infos.stream().flatMap(info -> info.fallbacks().stream()).distinct().forEach(Fallback::log);
         SparkMetric.SHIPMENTS.add(1);
         this.partitions = infos.stream().map(ShippedPartition.Info::withoutSummary).toList();

@@ -48,11 +48,23 @@ public final class ShippedPartition implements Serializable, AutoCloseable, Know
      * @param shipNanos time the task took to read and ship
      * @param fallbacks what serves the partition in place of something better
      * @param summary of the partition's rows; null where none was asked for, and once the driver has merged it
+     * @param refusal why the executor shipped nothing; empty where it did
      */
     public record Info(long rows, int features, boolean sparse, Precision precision, String address, long bytes,
-            long shipNanos, List<Fallback> fallbacks, FeatureSummary summary) implements Serializable {
+            long shipNanos, List<Fallback> fallbacks, FeatureSummary summary, String refusal) implements Serializable {
+        static Info refused(String refusal) {
+            return new Info(0, -1, false, Precision.DOUBLE, "", 0, 0, List.of(), null, refusal);
+        }
+
         Info withoutSummary() {
-            return new Info(rows, features, sparse, precision, address, bytes, shipNanos, fallbacks, null);
+            return new Info(rows, features, sparse, precision, address, bytes, shipNanos, fallbacks, null, refusal);
+        }
+
+        /** @throws CoralException NO_MANAGER where the executor refused */
+        void requireShipped() {
+            if (!refusal.isEmpty()) {
+                throw new CoralException(ErrorCode.NO_MANAGER, refusal);
+            }
         }
     }
 
@@ -65,6 +77,16 @@ public final class ShippedPartition implements Serializable, AutoCloseable, Know
         this.info = info;
         this.owner = null;
         this.local = new Local(session, conf, batches, shift, new ConcurrentHashMap<>());
+    }
+
+    /** Of an executor that does not serve: the driver hears of it by a result, since a failed task would be tried again. */
+    static ShippedPartition refused(String refusal) {
+        return new ShippedPartition(Info.refused(refusal));
+    }
+
+    private ShippedPartition(Info info) {
+        this.info = info;
+        this.owner = null;
     }
 
     private ShippedPartition(ShippedPartition block, ScratchOwner owner) {

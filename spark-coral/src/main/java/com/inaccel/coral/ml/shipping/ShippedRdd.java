@@ -61,7 +61,8 @@ final class ShippedRdd extends RDD<ShippedPartition> {
 
     @Override
     public Iterator<ShippedPartition> compute(Partition split, TaskContext context) {
-        ShippedPartition shipped = ship(split, context);
+        ShippedPartition shipped = Sessions.refusal(conf, System.getenv()).map(ShippedPartition::refused)
+            .orElseGet(() -> ship(split, context));
         return JavaConverters.asScalaIterator(List.of(shipped).iterator());
     }
 
@@ -92,7 +93,8 @@ final class ShippedRdd extends RDD<ShippedPartition> {
             long nanos = System.nanoTime() - start;
             count(bytes, nanos);
             ShippedPartition.Info info = new ShippedPartition.Info(shipper.rows(), shipper.features(), shipper.isSparse(),
-                precision, session.address(), bytes, nanos, Fallback.of(conf.address(), session), shipper.summary());
+                precision, session.address(), bytes, nanos, Fallback.of(conf.address(), session), shipper.summary(),
+                /* refusal= */ "");
             return new ShippedPartition(info, session, conf, batches, shipper.shift());
         }
     }

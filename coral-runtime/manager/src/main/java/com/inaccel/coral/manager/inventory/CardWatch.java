@@ -16,12 +16,15 @@ import java.util.function.Consumer;
  */
 final class CardWatch {
     private static final Duration PATIENCE = Duration.ofSeconds(2);
+    /** For the first look, without which nothing is known. */
+    private static final int FIRST_PATIENCE = 15;
 
     private final Sysfs sysfs;
     private final Duration patience;
     private volatile String reading = "";
     private CompletableFuture<List<Card>> look;
     private List<Card> last = List.of();
+    private boolean known;
 
     private CardWatch(Path root, Said said, Consumer<String> onRead, Duration patience) {
         this.sysfs = new Sysfs(root, said, slot -> {
@@ -51,8 +54,9 @@ final class CardWatch {
             reader.start();
         }
         try {
-            last = look.get(patience.toNanos(), TimeUnit.NANOSECONDS);
+            last = look.get(known ? patience.toNanos() : FIRST_PATIENCE * patience.toNanos(), TimeUnit.NANOSECONDS);
             look = null;
+            known = true;
             return last;
         } catch (TimeoutException e) {
             String stuck = reading;
@@ -66,6 +70,11 @@ final class CardWatch {
             look = null;
             throw new IllegalStateException(e.getCause());
         }
+    }
+
+    /** Whether a look has ended yet. */
+    boolean knows() {
+        return known;
     }
 
     private void read(CompletableFuture<List<Card>> result) {

@@ -27,21 +27,21 @@ import java.util.stream.Collectors;
  */
 public final class Inventory {
     private static final String BEING_MENDED = "the device failed and is being mended";
-
     private static final String CAME_LATER =
         "it came, or became well, after the manager had looked for devices: the manager has to start again";
 
     private final CardWatch watch;
     private final boolean emulated;
     private final Said said = new Said();
-    /** Cards that OpenCL could offer when the engine looked for devices. */
-    private final Set<String> wellAtStart;
+    /** Cards that OpenCL could offer when the engine looked for devices; empty where that was not known. */
+    private final Optional<Set<String>> wellAtStart;
 
     private Inventory(EngineConfig config) {
         this.watch = CardWatch.of(config);
         this.emulated = !config.list(Key.EMULATE).isEmpty();
-        this.wellAtStart = emulated ? Set.of()
+        Set<String> well = emulated ? Set.of()
             : watch.cards().stream().filter(Card::isWell).map(Card::id).collect(Collectors.toSet());
+        this.wellAtStart = watch.knows() ? Optional.of(well) : Optional.empty();
     }
 
     /**
@@ -88,7 +88,7 @@ public final class Inventory {
     private NodeDevice known(Card card, Optional<FpgaInfo> fpga, Map<String, Boolean> healthy) {
         String problem = card.problem();
         if (problem.isEmpty() && fpga.isEmpty()) {
-            problem = wellAtStart.contains(card.id())
+            problem = wellAtStart.isEmpty() || wellAtStart.get().contains(card.id())
                 ? "no OpenCL driver offers it; install its vendor's OpenCL runtime where the manager runs, and see its log"
                 : CAME_LATER;
         } else if (problem.isEmpty() && !healthy.get(fpga.get().device().id())) {

@@ -47,6 +47,7 @@ public final class DevicePlugins implements AutoCloseable {
     private static final int LISTS_IN_GRACE = 6;
     private static final Logger LOG = LoggerFactory.getLogger(DevicePlugins.class);
 
+    private final Manager manager;
     private final Path directory;
     private final Path podsSocket;
     private final Map<String, Resource> resourceByVendor;
@@ -67,6 +68,7 @@ public final class DevicePlugins implements AutoCloseable {
 
     private DevicePlugins(EngineConfig config, Engine engine, Manager manager, Supplier<List<NodeDevice>> devices,
             Path directory, Map<String, Resource> resourceByVendor, DirectoryLock lock) {
+        this.manager = manager;
         this.directory = directory;
         this.podsSocket = Path.of(config.file(Key.KUBERNETES_PODS));
         this.resourceByVendor = resourceByVendor;
@@ -187,12 +189,7 @@ public final class DevicePlugins implements AutoCloseable {
         if (byResource.equals(offered)) {
             return;
         }
-        byResource.values().stream().flatMap(List::stream).filter(replica -> replica.id().length() > Replica.MAX_ID).findFirst()
-            .ifPresent(replica -> {
-                throw new CoralException(ErrorCode.INVALID_ARGUMENT, "id of an FPGA is too long for Kubernetes: id="
-                    + replica.id() + ", characters=" + replica.id().length() + ", limit=" + Replica.MAX_ID
-                    + "; give its platform a shorter name");
-            });
+        byResource.values().forEach(parts -> parts.forEach(this::requireShort));
         int count = byResource.values().stream().mapToInt(List::size).sum();
         if (count > allocationLimit) {
             throw new CoralException(ErrorCode.INVALID_ARGUMENT, "more parts of FPGAs than there can be allocations: parts="
@@ -209,6 +206,16 @@ public final class DevicePlugins implements AutoCloseable {
         // A resource whose last device has gone is offered on, without any: the kubelet keeps what it is not told of.
         registrations.forEach((resource, registration) ->
             registration.advertise(byResource.getOrDefault(resource, List.of())));
+    }
+
+    /** Here, rather than when a pod asks for it. */
+    private void requireShort(Replica replica) {
+        if (replica.id().length() > Replica.MAX_ID) {
+            throw new CoralException(ErrorCode.INVALID_ARGUMENT, "id of an FPGA is too long for Kubernetes: id="
+                + replica.id() + ", characters=" + replica.id().length() + ", limit=" + Replica.MAX_ID
+                + "; give its platform a shorter name");
+        }
+        manager.requireName(PodAllocations.name(Set.of(replica.id())));
     }
 
     /** A kubelet that starts removes the file of the lock too: then it is taken anew, if no other manager was faster. */

@@ -2,6 +2,7 @@ package com.inaccel.coral.manager.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.inaccel.coral.Coral;
 import com.inaccel.coral.CoralException;
@@ -21,6 +22,7 @@ import com.inaccel.coral.manager.kubernetes.deviceplugin.Mount;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -54,6 +56,7 @@ class DevicePluginsTest {
     private final Map<String, String> values = new HashMap<>();
     /** What there is. */
     private final AtomicReference<List<NodeDevice>> devices = new AtomicReference<>(List.of());
+    private Path home;
     private FakeKubelet kubelet;
     private Engine engine;
     private Manager manager;
@@ -62,6 +65,7 @@ class DevicePluginsTest {
     @BeforeEach
     void prepare() throws IOException {
         kubelet = new FakeKubelet(root);
+        home = root.resolve("coral");
         values.putAll(Map.of("coral.emulate", "xilinx/u250:2,intel/pac", "coral.emulate.programming", "0ms",
             "coral.memory.limit", "64MB", "coral.kubernetes.plugins", kubelet.plugins().toString(),
             "coral.kubernetes.pods", kubelet.podsSocket().toString(), "coral.kubernetes.refresh", "5ms",
@@ -70,7 +74,7 @@ class DevicePluginsTest {
 
     private void start() {
         engine = Engine.start(EngineConfig.of(values));
-        manager = Manager.start(engine, root.resolve("coral"), new Allocation("node", engine.stats().limitBytes(), 1),
+        manager = Manager.start(engine, home, new Allocation("node", engine.stats().limitBytes(), 1),
             Limits.defaults());
         EngineConfig config = EngineConfig.of(values);
         Inventory inventory = Inventory.of(config);
@@ -113,9 +117,9 @@ class DevicePluginsTest {
         Mount mount = container.getMounts(0);
         assertThat(mount.getReadOnly()).isTrue();
         assertThat(mount.getContainerPath()).isEqualTo("/run/coral/xilinx.com-fpga");
-        Path home = Path.of(mount.getHostPath());
-        assertThat(permissions(home)).as("entered by user 185").isEqualTo("rwxr-xr-x");
-        assertThat(permissions(home.resolve("coral.sock"))).as("connected to by user 185").isEqualTo("rw-rw-rw-");
+        Path mounted = Path.of(mount.getHostPath());
+        assertThat(permissions(mounted)).as("entered by user 185").isEqualTo("rwxr-xr-x");
+        assertThat(permissions(mounted.resolve("coral.sock"))).as("connected to by user 185").isEqualTo("rw-rw-rw-");
         assertThat(manager.allocations()).containsExactly(new Allocation("pod-xilinx-u250-1", (64 << 20) / 4, 1));
         compute(container);
     }
@@ -238,7 +242,8 @@ class DevicePluginsTest {
         int[] node = {0};
         devices.updateAndGet(all -> all.stream().map(one -> with(one, OptionalInt.of(node[0]++ % 2), "")).toList());
         await("all are offered, with their places", () -> kubelet.healthy(XILINX).size() == 8
-            && kubelet.device(XILINX, "xilinx-u250-3-1").getTopology().getNodesList().stream().anyMatch(one -> one.getID() == 1));
+            && kubelet.device(XILINX, "xilinx-u250-3-1").getTopology().getNodesList().stream()
+                .anyMatch(one -> one.getID() == 1));
         assertThat(kubelet.prefer(XILINX, 2, kubelet.healthy(XILINX), List.of()))
             .as("both on node 0, and two cards").containsExactly("xilinx-u250-0-0", "xilinx-u250-2-0");
         assertThat(kubelet.prefer(XILINX, 1, List.of("xilinx-u250-0-1", "xilinx-u250-3-0", "xilinx-u250-3-1"), List.of()))
@@ -435,9 +440,38 @@ class DevicePluginsTest {
         assertThatThrownBy(this::start).hasMessageContaining("too long").hasMessageContaining("limit=");
         stop();
         values.put("coral.kubernetes.plugins", kubelet.plugins().toString());
+        home = root.resolve("r".repeat(80 - root.toString().length()));
+        assertThatThrownBy(this::start).hasMessageContaining("socket is too long").hasMessageContaining("shorter --root");
+        stop();
+        home = root.resolve("coral");
         values.put("coral.emulate", "xilinx/" + "u".repeat(60));
         devices.set(List.of());
         assertThatThrownBy(this::start).hasMessageContaining("too long for Kubernetes").hasMessageContaining("shorter name");
+    }
+
+    /** As in a pod: the mount is all that it has of the node, and it is nobody whom the node knows. */
+    @ParameterizedTest
+    @ValueSource(ints = {185, 1_000_185}) // Spark's, and one as a pod with a user namespace has on the node
+    void shouldLetInWhoeverHasTheMountAndNobodyElse(int user) throws Exception {
+        assumeTrue(shell("unshare --mount true").isEmpty(), "mounting takes root and a kernel that permits it");
+        startAndRegister();
+        String mounted = kubelet.run("pod", XILINX, "xilinx-u250-0").getMounts(0).getHostPath();
+        Path inPod = Files.createDirectory(root.resolve("in-pod"));
+        String connect = "setpriv --reuid=" + user + " --regid=" + user
+            + " --clear-groups --inh-caps=-all --bounding-set=-all perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0);"
+            + " connect(S, sockaddr_un(shift)) or print $!' ";
+        Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxr-xr-x"));
+        assertThat(shell("unshare --mount sh -c \"mount --bind " + mounted + " " + inPod + " && mount -o remount,ro,bind " + inPod
+            + " && " + connect.replace("$", "\\$") + inPod + "/coral.sock\"")).as("through its mount").isEmpty();
+        assertThat(shell(connect + mounted + "/coral.sock")).as("from elsewhere on the node").isEqualTo("Permission denied");
+    }
+
+    /** @return what it prints; empty where all went well */
+    private static String shell(String command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder("sh", "-c", command).redirectErrorStream(true).start();
+        String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+        int exit = process.waitFor();
+        return exit == 0 || !printed.isEmpty() ? printed : "exit=" + exit;
     }
 
     private static String permissions(Path path) throws IOException {
