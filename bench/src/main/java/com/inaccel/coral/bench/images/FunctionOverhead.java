@@ -47,8 +47,9 @@ final class FunctionOverhead {
             report(table, figures, "beyond decode, kernel, encode", beyond);
             report(table, figures, "of that, from the function to the device and back", accelerate);
             System.out.println(table);
-            figures.put("coldStartSeconds", FunctionCalls.metric(function.address(), "coral_function_cold_start_seconds"));
-            System.out.printf(Locale.ROOT, "cold start to ready: %.2f s%n%n", figures.get("coldStartSeconds"));
+            double coldStart = FunctionCalls.metric(function.address(), "coral_function_cold_start_seconds");
+            figures.put("coldStartSeconds", coldStart);
+            System.out.printf(Locale.ROOT, "cold start to ready: %.2f s%n%n", coldStart);
             return figures;
         }
     }
