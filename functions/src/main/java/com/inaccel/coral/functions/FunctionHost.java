@@ -133,6 +133,7 @@ public final class FunctionHost implements AutoCloseable {
             long millis = System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime();
             metrics.started(millis / 1e3);
             LOG.info("ready: coldStartMillis={}, coral={}", millis, sessions.address());
+            connections.execute(function::warmUp);
         }
         return obstacle;
     }
