@@ -108,17 +108,17 @@ final class CallRunner implements AutoCloseable {
     }
 
     private void runHere(Call call, CompletableFuture<Answer> answer, Place place) {
-        boolean inTime = true;
+        Answer result = null;
+        Throwable failure = null;
         try {
-            inTime = answer.complete(function.call(call));
-        } catch (Throwable failure) { // an Error is this call's failure too: an image that fills the heap, say
-            inTime = answer.completeExceptionally(failure);
-        } finally {
-            if (!inTime) {
-                overdue.decrementAndGet();
-                metrics.overdue(-1);
-            }
-            place.giveBack();
+            result = function.call(call);
+        } catch (Throwable thrown) { // an Error is this call's failure too: an image that fills the heap, say
+            failure = thrown;
+        }
+        place.giveBack(); // first: who has the answer may call again at once
+        if (!(failure == null ? answer.complete(result) : answer.completeExceptionally(failure))) {
+            overdue.decrementAndGet();
+            metrics.overdue(-1);
         }
     }
 

@@ -15,6 +15,9 @@ public interface Function extends AutoCloseable {
         return Set.of();
     }
 
+    /** Called once, beside calls, after it was first ready: for what is better loaded before it is needed. */
+    default void warmUp() { }
+
     /**
      * Answers one call.
      *

@@ -52,6 +52,7 @@ public final class FunctionHost implements AutoCloseable {
 
     private FunctionHost(FunctionConfig config, String coral) throws IOException {
         this.config = config;
+        server = listen(config); // first: where that fails nothing is there to be closed
         sessions = new Sessions(coral);
         Loaded loaded = load();
         function = loaded.function;
@@ -63,10 +64,19 @@ public final class FunctionHost implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
         });
-        server = HttpServer.create(new InetSocketAddress(config.text(FunctionConfig.Key.BIND),
-            config.count(FunctionConfig.Key.PORT)), BACKLOG);
         server.setExecutor(connections);
         server.createContext("/", new CallHandler(this, runner, metrics, config));
+    }
+
+    private static HttpServer listen(FunctionConfig config) throws IOException {
+        InetSocketAddress address =
+            new InetSocketAddress(config.text(FunctionConfig.Key.BIND), config.count(FunctionConfig.Key.PORT));
+        try {
+            return HttpServer.create(address, BACKLOG);
+        } catch (IOException e) {
+            throw new IOException("cannot listen: address=" + address + ", cause=" + e.getMessage() + "; choose another "
+                + FunctionConfig.Key.PORT.variable() + " or " + FunctionConfig.Key.BIND.variable(), e);
+        }
     }
 
     private record Loaded(Function function, Optional<FunctionException> missing) { }
@@ -123,6 +133,7 @@ public final class FunctionHost implements AutoCloseable {
             long millis = System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime();
             metrics.started(millis / 1e3);
             LOG.info("ready: coldStartMillis={}, coral={}", millis, sessions.address());
+            connections.execute(function::warmUp);
         }
         return obstacle;
     }

@@ -37,7 +37,11 @@ final class Sessions implements Supplier<Session>, AutoCloseable {
         if (closed) {
             throw new FunctionException(Problem.STOPPING, "the function host is stopping; ask another one");
         }
-        if (session == null || !session.isOpen()) {
+        if (session != null && !session.isOpen()) {
+            session.close();
+            session = null;
+        }
+        if (session == null) {
             session = Coral.open(address);
         }
         return session;

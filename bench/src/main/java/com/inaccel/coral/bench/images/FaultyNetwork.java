@@ -19,8 +19,8 @@ final class FaultyNetwork implements AutoCloseable {
     private static final String ERROR = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
     private static final byte[] SLOW_DOWN = ("HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: "
         + ERROR.length() + "\r\nConnection: close\r\n\r\n" + ERROR).getBytes(StandardCharsets.US_ASCII);
-    private static final double CUT = 0.002; // of what is passed on, a piece at a time
-    private static final double REFUSED = 0.02; // of connections
+    private static final double CUT = 0.01; // of what is passed on, a piece at a time
+    private static final double REFUSED = 0.05; // of connections
     private static final int PIECE = 1 << 14;
 
     private final ServerSocket server = new ServerSocket(0, 256, InetAddress.getLoopbackAddress());

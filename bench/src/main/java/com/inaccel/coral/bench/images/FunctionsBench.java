@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
 public final class FunctionsBench implements Callable<Integer> {
     private static final List<String> PARTS = List.of("kernels", "overhead", "busy", "soak");
 
-    @Option(names = "--only", split = ",", paramLabel = "PART", description = "of kernels, overhead, busy and soak")
+    @Option(names = "--only", split = ",", paramLabel = "PART", description = "of kernels, overhead, busy, soak")
     private List<String> parts = PARTS;
 
     @Option(names = "--rounds", defaultValue = "21", paramLabel = "N",
@@ -29,15 +29,13 @@ public final class FunctionsBench implements Callable<Integer> {
         description = "timed calls of overhead (${DEFAULT-VALUE})")
     private int calls;
 
-    @Option(names = "--seconds", defaultValue = "20", paramLabel = "S",
-        description = "that busy is measured (${DEFAULT-VALUE})")
+    @Option(names = "--seconds", defaultValue = "20", paramLabel = "S", description = "that busy is measured (${DEFAULT-VALUE})")
     private double seconds;
 
-    @Option(names = "--images", defaultValue = "20000", paramLabel = "N",
-        description = "of soak (${DEFAULT-VALUE})")
+    @Option(names = "--images", defaultValue = "20000", paramLabel = "N", description = "images of soak (${DEFAULT-VALUE})")
     private int images;
 
-    @Option(names = "--function-kills", defaultValue = "10", paramLabel = "N",
+    @Option(names = "--function-kills", defaultValue = "20", paramLabel = "N",
         description = "functions that soak kills (${DEFAULT-VALUE})")
     private int functionKills;
 

@@ -20,6 +20,9 @@ final class Flood {
     private static final int FLOOD_IN_FLIGHT = 256;
     private static final long LARGE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final long PAUSE_MILLIS = 20;
+    /** As the manager has them by default. */
+    private static final double STARVATION_SECONDS = 10;
+    private static final double PROGRAMMING_SECONDS = 0.2;
 
     private Flood() { }
 
@@ -54,8 +57,16 @@ final class Flood {
             text(millis[2]));
         table.row("the flood", Long.toString(flood.finished()), "", "", text(flood.longestWaitNanos() / 1e6));
         System.out.println(table);
+        double bound = boundSeconds(flood.longestWorkNanos() / 1e9);
+        System.out.printf(Locale.ROOT, "no small request may wait for more than %.1f s (docs/scheduling.md)%n%n", bound);
         return Map.of("requests", small.size(), "waitMillisP50", millis[0], "waitMillisP99", millis[1],
-            "waitMillisLongest", millis[2]);
+            "waitMillisLongest", millis[2], "boundMillis", 1e3 * bound);
+    }
+
+    /** One healthy device of one, a line for each of two allocations, and the small one in no debt. */
+    static double boundSeconds(double longestRequestSeconds) {
+        return STARVATION_SECONDS + 2 * 2 * (longestRequestSeconds + PROGRAMMING_SECONDS) + longestRequestSeconds
+            + 2 * PROGRAMMING_SECONDS;
     }
 
     private static String text(double value) {

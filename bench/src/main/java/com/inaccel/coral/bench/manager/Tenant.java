@@ -26,6 +26,7 @@ final class Tenant implements AutoCloseable {
     private long deviceNanos;
     private long finished;
     private long longestWaitNanos;
+    private long longestWorkNanos;
 
     private record Slot(Work work, int index) { }
 
@@ -62,6 +63,11 @@ final class Tenant implements AutoCloseable {
         return longestWaitNanos;
     }
 
+    /** That a device worked on one request. */
+    synchronized long longestWorkNanos() {
+        return longestWorkNanos;
+    }
+
     private void submitUntilStopped() {
         int slots = works.stream().mapToInt(Work::slots).sum();
         try {
@@ -83,7 +89,9 @@ final class Tenant implements AutoCloseable {
             stopping = true;
         } else if (measuring) {
             synchronized (this) {
-                deviceNanos += completion.transferNanos() + completion.runNanos();
+                long worked = completion.transferNanos() + completion.runNanos();
+                deviceNanos += worked;
+                longestWorkNanos = Math.max(longestWorkNanos, worked);
                 longestWaitNanos = Math.max(longestWaitNanos, completion.queueNanos());
                 finished++;
             }

@@ -1,7 +1,7 @@
 package com.inaccel.coral.engine;
 
 import com.inaccel.coral.engine.Programming.Stint;
-import com.inaccel.coral.engine.SchedulingPolicy.Entry;
+import com.inaccel.coral.scheduling.SchedulingPolicy.Entry;
 
 /** A request on a lane of a device. */
 final class Attempt {

@@ -369,7 +369,7 @@ public final class EngineConfig {
 
     private static Optional<Key> keyOfVariable(String variable) {
         Key nearest = nearest(variable);
-        int distance = distance(variable, nearest.variable());
+        int distance = Spelling.distance(variable, nearest.variable());
         if (distance == 0) {
             return Optional.of(nearest);
         }
@@ -383,23 +383,7 @@ public final class EngineConfig {
 
     private static Key nearest(String variable) {
         return Arrays.stream(Key.values())
-            .min(Comparator.comparingInt(key -> distance(variable, key.variable()))).orElseThrow();
-    }
-
-    /** Levenshtein's: letters to insert, delete or replace. */
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        Arrays.setAll(row, j -> j);
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[b.length()];
+            .min(Comparator.comparingInt(key -> Spelling.distance(variable, key.variable()))).orElseThrow();
     }
 
     static CoralException invalid(Key key, String value, String fix) {

@@ -1,6 +1,7 @@
 package com.inaccel.coral.engine;
 
 import com.inaccel.coral.Completion;
+import com.inaccel.coral.scheduling.SchedulingPolicy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

@@ -3,6 +3,7 @@ package com.inaccel.coral.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,6 +47,25 @@ class BitstreamCrashTest {
         kill("-", step);
         requireInstalled(false);
         new BitstreamRepository(repository).sweep(); // as a manager does that starts
+        assertThat(leftovers()).isEmpty();
+        admin().install(source, Optional.empty(), Optional.empty(), Set.of());
+        requireInstalled(true);
+    }
+
+    @Test
+    void shouldLeaveNothingOfABitstreamThatTheDiskHasNoRoomFor() throws Exception {
+        repository = root.resolve("repository");
+        Path source = BitstreamAdminTest.source(root.resolve("source"), "1.9");
+        Files.writeString(source.resolve("scale.cl"), "__kernel void scale() { }" + " ".repeat(1 << 16));
+        // Writes fail in the middle of a file, as they do on a full disk: none may be larger than 16 KB.
+        Process child = new ProcessBuilder("/bin/sh", "-c", "ulimit -f 32; exec \"$0\" \"$@\"",
+            ProcessHandle.current().info().command().orElseThrow(), "-XX:-UsePerfData", "-cp",
+            System.getProperty("java.class.path"), InstallingChild.class.getName(), repository.toString(), source.toString(), "none")
+            .redirectErrorStream(true).start();
+        String output = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(child.waitFor()).isNotZero();
+        assertThat(output).contains("repository cannot be written", "free some space");
+        requireInstalled(false);
         assertThat(leftovers()).isEmpty();
         admin().install(source, Optional.empty(), Optional.empty(), Set.of());
         requireInstalled(true);

@@ -1,6 +1,7 @@
 package com.inaccel.coral.manager;
 
 import com.inaccel.coral.CoralException;
+import com.inaccel.coral.simulator.SimulateCommand;
 import picocli.CommandLine;
 
 /** The command line: {@code coral node --root DIR}. */
@@ -20,6 +21,7 @@ public final class Main {
             .addSubcommand(new TopCommand())
             .addSubcommand(ConfigCommand.commandLine())
             .addSubcommand(BitstreamCommand.commandLine())
+            .addSubcommand(new SimulateCommand())
             .setExecutionExceptionHandler((failure, command, parsed) -> {
                 if (!(failure instanceof CoralException coral)) {
                     throw failure;

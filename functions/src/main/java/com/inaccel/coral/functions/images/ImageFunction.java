@@ -56,12 +56,27 @@ public final class ImageFunction implements Function {
         metrics = new ImageMetrics(context.metrics());
         images = new ImageProcessor(new ImageCodec(config.count(Key.PIXEL_LIMIT), new Budget("pixels", (long) (heap * DECODED))),
             new SessionImages(context.sessions()));
-        // Amazon's client takes a part of a second to load: beside, so that the function is ready before.
-        store = CompletableFuture.supplyAsync(() -> ObjectStore.open(config));
+        store = new CompletableFuture<>();
         objects = new ObjectBatch(store.thenApply(opened -> new ObjectProcessor(opened, images,
             new Budget("objects", (long) (heap * ENCODED)),
             new DeadLetters(opened, config.text(Key.OUTPUT_BUCKET), config.text(Key.FAILED_PREFIX), Clock.systemUTC()), metrics,
             config)));
+    }
+
+    /** Amazon's client takes a part of a second to load: the function is ready before. */
+    @Override
+    public void warmUp() {
+        openStore();
+    }
+
+    private synchronized void openStore() {
+        if (!store.isDone()) {
+            try {
+                store.complete(ObjectStore.open(config));
+            } catch (RuntimeException e) {
+                store.completeExceptionally(e);
+            }
+        }
     }
 
     @Override
@@ -84,6 +99,7 @@ public final class ImageFunction implements Function {
             return image(call); // which says what is wrong with it
         }
         JsonNode json = json(call);
+        openStore();
         if (call.event().isPresent() || Notifications.isNotification(json)) {
             return answer(objects.process(Notifications.created(json), plan, Optional.empty()));
         }
@@ -160,7 +176,7 @@ public final class ImageFunction implements Function {
             objects.close();
         }
         if (store != null) {
-            store.thenAccept(ObjectStore::close);
+            store.thenAccept(ObjectStore::close); // where it was ever opened
         }
     }
 }

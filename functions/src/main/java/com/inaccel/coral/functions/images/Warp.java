@@ -1,5 +1,6 @@
 package com.inaccel.coral.functions.images;
 
+import com.inaccel.coral.CoralException;
 import com.inaccel.coral.Images;
 import com.inaccel.coral.WarpAffine;
 import com.inaccel.coral.functions.FunctionException;
@@ -31,7 +32,7 @@ record Warp(double[] matrix, double angle, double scale, Interpolation interpola
     /** Of {@code angle=30,scale=1,interpolation=bilinear,border=constant}, or {@code matrix=1 0 0 0 1 0} in place of the first two. */
     static Warp of(String text) {
         Arguments arguments = new Arguments(NAME, text);
-        double[] matrix = arguments.numbers("matrix", COEFFICIENTS);
+        double[] matrix = checked(arguments.numbers("matrix", COEFFICIENTS));
         Warp warp = new Warp(matrix, arguments.number("angle", 0, -MOST_ANGLE, MOST_ANGLE),
             arguments.number("scale", 1, LEAST_SCALE, MOST_SCALE),
             arguments.word("interpolation", Interpolation.BILINEAR, Interpolation.class),
@@ -42,6 +43,17 @@ record Warp(double[] matrix, double angle, double scale, Interpolation interpola
                 + "; give a matrix, or angle and scale");
         }
         return warp;
+    }
+
+    private static double[] checked(double[] matrix) {
+        try {
+            if (matrix.length > 0) {
+                WarpAffine.of(matrix);
+            }
+            return matrix;
+        } catch (CoralException e) {
+            throw FunctionException.of(e);
+        }
     }
 
     @Override

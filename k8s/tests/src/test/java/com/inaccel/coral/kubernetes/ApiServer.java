@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.client.server.mock.KubernetesMockServer;
 import io.fabric8.mockwebserver.Context;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.Socket;
 import java.util.HashMap;
 import java.util.List;
 import okhttp3.mockwebserver.MockResponse;
@@ -15,9 +16,10 @@ import okhttp3.mockwebserver.MockWebServer;
 import okhttp3.mockwebserver.RecordedRequest;
 import okio.Buffer;
 
-/** Fabric8's mock of an API server, which keeps what it is given, and starts pods as pending. */
+/** Fabric8's mock of an API server, which keeps what it is given; here it starts pods as pending, and creates what is applied. */
 final class ApiServer implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String APPLY = "application/apply-patch+yaml";
 
     private final KubernetesMockServer server = new KubernetesMockServer(
         new Context(JSON), new MockWebServer(), new HashMap<>(), new Dispatcher(), /* useHttps= */ false);
@@ -32,7 +34,18 @@ final class ApiServer implements AutoCloseable {
             if (request.getMethod().equals("POST") && request.getPath().endsWith("/pods")) {
                 makePending(request.getBody());
             }
-            return super.dispatch(request);
+            Buffer body = request.getBody().clone();
+            MockResponse response = super.dispatch(request);
+            boolean missing = response.getStatus().contains(" 404 ");
+            return missing && APPLY.equals(request.getHeader("Content-Type")) ? create(request, body) : response;
+        }
+
+        /** What is applied and is not there is created, which the mock does not do by itself. */
+        private MockResponse create(RecordedRequest apply, Buffer body) {
+            String collection = apply.getPath().replaceFirst("/[^/]*$", "");
+            return super.dispatch(new RecordedRequest("POST " + collection + " HTTP/1.1",
+                apply.getHeaders().newBuilder().set("Content-Type", "application/json").build(), List.of(), body.size(), body,
+                apply.getSequenceNumber(), new Socket()));
         }
 
         private static void makePending(Buffer body) {

@@ -42,7 +42,21 @@ class ManifestsTest {
 
     @Test
     void shouldRenderAPodMonitorWhereItIsAskedFor() throws IOException {
-        Manifests.read(K8S.resolve("coral/components/podmonitor/podmonitor.yaml")).forEach(Manifests::check);
+        Path overlay = Files.createDirectories(Path.of(System.getProperty("basedir"), "target", "monitored"));
+        Files.writeString(overlay.resolve("kustomization.yaml"), """
+            namespace: coral-system
+            resources: [../../../coral/overlays/emulated]
+            components: [../../../coral/components/podmonitor]
+            """);
+        List<JsonNode> resources = Manifests.render(overlay);
+        resources.forEach(Manifests::check);
+        JsonNode monitor = only(resources, "PodMonitor");
+        JsonNode template = only(resources, "DaemonSet").at("/spec/template");
+        assertThat(monitor.at("/metadata/namespace").asText()).isEqualTo("coral-system");
+        monitor.at("/spec/selector/matchLabels").fields().forEachRemaining(label ->
+            assertThat(template.at("/metadata/labels").path(label.getKey())).isEqualTo(label.getValue()));
+        assertThat(template.at("/spec/containers/0/ports")).anySatisfy(port ->
+            assertThat(port.path("name")).isEqualTo(monitor.at("/spec/podMetricsEndpoints/0/port")));
     }
 
     @ParameterizedTest
@@ -50,6 +64,12 @@ class ManifestsTest {
     void shouldHoldApplicationsThatAnApiServerTakes(Path file) throws IOException {
         List<JsonNode> resources = Manifests.read(file);
         assertThat(resources).isNotEmpty().allSatisfy(Manifests::check);
+    }
+
+    @Test
+    void shouldHoldAClusterThatEksctlTakes() throws IOException {
+        JsonNode cluster = Manifests.read(K8S.resolve("eks/cluster.yaml")).get(0);
+        assertRefused(cluster, "/managedNodeGroups/1", "instanceTyp");
     }
 
     @Test

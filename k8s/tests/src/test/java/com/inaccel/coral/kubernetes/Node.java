@@ -193,10 +193,12 @@ final class Node implements AutoCloseable {
         return true;
     }
 
-    /** The names under which other pods find this one. */
-    private static Map<String, String> services(Pod pod, String address) {
-        String name = pod.getMetadata().getName();
-        return name.endsWith("-driver") ? Map.of(name + "-svc." + NAMESPACE + ".svc", address) : Map.of();
+    /** The names under which other pods find this one: of the services that select it. */
+    private Map<String, String> services(Pod pod, String address) {
+        Map<String, String> labels = pod.getMetadata().getLabels();
+        return api.services().inNamespace(NAMESPACE).list().getItems().stream()
+            .filter(service -> labels.entrySet().containsAll(service.getSpec().getSelector().entrySet()))
+            .collect(Collectors.toMap(service -> service.getMetadata().getName() + "." + NAMESPACE + ".svc", service -> address));
     }
 
     /** What is told of a path or a name, told of what it really is: the longest first. */
@@ -225,6 +227,7 @@ final class Node implements AutoCloseable {
 
     private static PodStatus running(Pod pod, String address) {
         return new PodStatusBuilder().withPhase("Running").withPodIP(address)
+            .addNewCondition().withType("Ready").withStatus("True").endCondition()
             .addToContainerStatuses(new ContainerStatusBuilder().withName(name(pod)).withReady(true)
                 .withState(new ContainerStateBuilder().withNewRunning().endRunning().build()).build()).build();
     }

@@ -88,7 +88,9 @@ class SparkOnKubernetesIT {
     void shouldClusterOnFpgasOfExecutorsWhenTheDriverIsOutside() throws Exception {
         JsonNode local = fitLocally("KMeansExample");
         Process submit = submit("KMeansExample", "--deploy-mode", "client", "--conf", "spark.driver.host=127.0.0.1",
-            "--driver-java-options", NO_NATIVE_CODE,
+            "--driver-java-options", NO_NATIVE_CODE, "--conf", "spark.dynamicAllocation.enabled=true",
+            "--conf", "spark.dynamicAllocation.shuffleTracking.enabled=true",
+            "--conf", "spark.dynamicAllocation.minExecutors=2", "--conf", "spark.dynamicAllocation.maxExecutors=2",
             "--conf", "spark.kubernetes.executor.podTemplateFile=" + PROJECT.resolve("k8s/spark-submit/executor.yaml"));
         try {
             killAnExecutorDuring(submit, directory.resolve("submit.log"));
@@ -105,7 +107,7 @@ class SparkOnKubernetesIT {
             "--conf", "spark.kubernetes.driver.master=" + server.url(),
             "--conf", "spark.kubernetes.driver.podTemplateFile=" + PROJECT.resolve("k8s/spark-submit/driver.yaml"),
             "--conf", "spark.kubernetes.driver.pod.name=logistic-driver", "--conf", "spark.driver.memory=700m",
-            "--conf", "spark.driver.extraJavaOptions=" + NO_NATIVE_CODE,
+            "--conf", "spark.driver.extraJavaOptions=" + NO_NATIVE_CODE, "--conf", "spark.executor.instances=2",
             "--conf", "spark.executor.resource.fpga.amount=1", "--conf", "spark.executor.resource.fpga.vendor=xilinx.com",
             "--conf", "spark.executor.resource.fpga.discoveryScript=" + images.resolve("coral-spark/bin/fpga-discovery.sh"));
         try {
@@ -118,8 +120,7 @@ class SparkOnKubernetesIT {
 
     private Process submit(String example, String... options) throws IOException {
         return spark("submit.log", example, Stream.concat(Stream.of("--master", "k8s://" + server.url(),
-            "--conf", "spark.kubernetes.container.image=coral-spark", "--conf", "spark.executor.instances=2",
-            "--conf", "spark.executor.memory=700m", "--conf", "spark.kubernetes.allocation.batch.delay=200ms",
+            "--conf", "spark.kubernetes.container.image=coral-spark", "--conf", "spark.executor.memory=700m", "--conf", "spark.kubernetes.allocation.batch.delay=200ms",
             "--conf", "spark.kubernetes.executor.eventProcessingInterval=200ms",
             "--conf", "spark.kubernetes.report.interval=200ms"), Stream.of(options)).toList(),
             "--executors=3", "--seconds=" + PATIENCE.toSeconds());

@@ -1,9 +1,9 @@
-package com.inaccel.coral.engine;
+package com.inaccel.coral.scheduling;
 
-import com.inaccel.coral.engine.Pool.Line;
-import com.inaccel.coral.engine.Pool.Ranking;
-import com.inaccel.coral.engine.Pool.Seat;
-import com.inaccel.coral.engine.Pool.Turn;
+import com.inaccel.coral.scheduling.Pool.Line;
+import com.inaccel.coral.scheduling.Pool.Ranking;
+import com.inaccel.coral.scheduling.Pool.Seat;
+import com.inaccel.coral.scheduling.Pool.Turn;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -27,16 +27,19 @@ import java.util.Optional;
  * <p><b>Reprogramming.</b> Requests that need the same programmed are of one kind. A device goes on with what is programmed,
  * even ahead of the turns, until the allocations that wait for another kind lag behind by a quantum. The quantum is
  * such that a round, in which all who wait advance by it, takes {@value #AMORTIZATION} times the programming of each
- * kind once: reprogramming takes a twentieth of the time at most. It is cut where the devices of the pool together
- * would need longer than {@code starvationNanos} for the round. Where another device has the kind already, this one helps when
- * the lag is worth as many times the programming to each of them. When a device leaves work behind to be
- * programmed with another kind, all who wait for that kind pay for it together, by share: who needs many kinds pays for
- * many, and a popular one is cheap. To program an idle device costs nobody anything.
+ * kind once: where all kinds wait all the time, reprogramming takes a twentieth of it at most. It is cut where the devices
+ * of the pool together would need longer than {@code starvationNanos} for the round. Where another device has the kind
+ * already, this one helps when the lag is worth as many times the programming to each of them. While devices are being
+ * programmed for a kind, further ones follow only if what waits would keep each of those busy for longer than that
+ * takes: they do not all turn at once. When a device leaves work behind to be programmed with another kind, all who wait
+ * for that kind pay for it together, by share: who needs many kinds pays for many, and a popular one is cheap. To
+ * program an idle device costs nobody anything.
  *
  * <p><b>Idle devices.</b> Where nothing that waits is programmed, a device takes another kind at once if no other device
  * has it; else when the request has waited as long as programming would take (the ski rental rule: at most twice the
  * cost of the best choice in hindsight). Clients in a loop need a moment to send the next request, so the device lingers for
- * a {@value #LINGER}th of the programming first; and while it still runs something, a lane that finds nothing else for
+ * a {@value #LINGER}th of the programming first, or longer where requests of its kind have come so often that another one is
+ * likely to come before programming would have ended; and while it still runs something, a lane that finds nothing else for
  * what is programmed takes another kind only when that has waited {@value #AMORTIZATION} times as long as programming takes.
  *
  * <p><b>Data.</b> Among what is programmed, a request whose data another ready device holds is passed over for as long as
@@ -52,9 +55,9 @@ import java.util.Optional;
  *
  * @param <R> what is scheduled
  */
-final class SchedulingPolicy<R> {
+public final class SchedulingPolicy<R> {
     /** Time to program a device that cannot or must not run the request; also to wait when nothing happens by itself. */
-    static final long NEVER = Long.MAX_VALUE;
+    public static final long NEVER = Long.MAX_VALUE;
 
     static final int AMORTIZATION = 20;
     static final int LINGER = 20;
@@ -74,7 +77,7 @@ final class SchedulingPolicy<R> {
     private int size;
 
     /** @param poolOf by device: the number of its pool, from 0; devices of one platform have the same */
-    SchedulingPolicy(int[] poolOf, CostModel<R> costs, long starvationNanos) {
+    public SchedulingPolicy(int[] poolOf, CostModel<R> costs, long starvationNanos) {
         this.poolOf = poolOf.clone();
         this.costs = costs;
         this.starvationNanos = starvationNanos;
@@ -91,12 +94,12 @@ final class SchedulingPolicy<R> {
     }
 
     /** What a request needs programmed. Compared by value; requests of one kind cost the same to program anywhere. */
-    interface Kind {
+    public interface Kind {
         /** 0 where it is programmed; {@link #NEVER} where it cannot or must not run. */
         long programmingNanos(int device);
     }
 
-    interface CostModel<R> {
+    public interface CostModel<R> {
         Kind kind(R request);
 
         /** To copy what is not resident there; {@link #NEVER} when it is better left to another device just now. */
@@ -107,7 +110,7 @@ final class SchedulingPolicy<R> {
     }
 
     /** One waiting request. */
-    static final class Entry<R> {
+    public static final class Entry<R> {
         static final Comparator<Entry<?>> ORDER = Comparator.<Entry<?>>comparingInt(entry -> entry.priority).reversed()
             .thenComparingLong(entry -> entry.deadlineNanos).thenComparingLong(entry -> entry.sequence);
 
@@ -135,7 +138,7 @@ final class SchedulingPolicy<R> {
             this.costNanos = costNanos;
         }
 
-        R request() {
+        public R request() {
             return request;
         }
     }
@@ -146,13 +149,13 @@ final class SchedulingPolicy<R> {
      * @param entry to run, taken out of the queue; empty to wait
      * @param waitNanos until asking again may give another answer; {@link #NEVER} when nothing will change by itself
      */
-    record Decision<R>(Optional<Entry<R>> entry, long waitNanos) { }
+    public record Decision<R>(Optional<Entry<R>> entry, long waitNanos) { }
 
     /**
      * @param deadlineNanos at which it should have ended; {@link #NEVER} without
      * @param costNanos of device time, as far as one can tell
      */
-    Entry<R> add(
+    public Entry<R> add(
             String allocation, int share, R request, int priority, long deadlineNanos, long costNanos, long nowNanos) {
         Turn<R> turn = turns.computeIfAbsent(allocation, name -> new Turn<>(name, share, pools));
         turn.forgotten = false;
@@ -162,16 +165,17 @@ final class SchedulingPolicy<R> {
         line.waiting.add(entry);
         turn.waiting++;
         size++;
-        if (first) {
-            for (Pool<R> pool : pools) {
+        for (Pool<R> pool : pools) {
+            if (first) {
                 pool.join(line, starvationNanos, sequence++);
             }
+            pool.ranking(line.kind).arrived(costNanos, nowNanos);
         }
         return entry;
     }
 
     /** @return whether it was waiting still */
-    boolean remove(Entry<R> entry) {
+    public boolean remove(Entry<R> entry) {
         if (!entry.line.waiting.contains(entry)) {
             return false;
         }
@@ -180,25 +184,25 @@ final class SchedulingPolicy<R> {
         return true;
     }
 
-    int size() {
+    public int size() {
         return size;
     }
 
     /** How many of one allocation wait. */
-    int waiting(String allocation) {
+    public int waiting(String allocation) {
         Turn<R> turn = turns.get(allocation);
         return turn == null ? 0 : turn.waiting;
     }
 
     /** All that wait, in no particular order. */
-    List<Entry<R>> waiting() {
+    public List<Entry<R>> waiting() {
         List<Entry<R>> all = new ArrayList<>(size);
         turns.values().forEach(turn -> turn.lines.values().forEach(line -> all.addAll(line.waiting)));
         return all;
     }
 
     /** Takes the next request for a device. Each that is taken is settled later. */
-    Decision<R> select(int device, long nowNanos) {
+    public Decision<R> select(int device, long nowNanos) {
         Pool<R> pool = pools.get(poolOf[device]);
         Seat<R> here = pool.look(device);
         if (here == null && running[device] == 0 && dryNanos[device] == NEVER) {
@@ -225,7 +229,7 @@ final class SchedulingPolicy<R> {
     }
 
     /** The request has ended, after this much device time. */
-    void settle(Entry<R> entry, long actualNanos) {
+    public void settle(Entry<R> entry, long actualNanos) {
         Line<R> line = entry.line;
         Pool<R> pool = entry.ranking.pool;
         line.turn.charge(pool, actualNanos - entry.expectedNanos);
@@ -240,7 +244,7 @@ final class SchedulingPolicy<R> {
     }
 
     /** The allocation has gone, and its debt with it, as soon as it neither waits nor runs. */
-    void forget(String allocation) {
+    public void forget(String allocation) {
         Turn<R> turn = turns.get(allocation);
         if (turn != null) {
             turn.forgotten = true;
@@ -249,7 +253,7 @@ final class SchedulingPolicy<R> {
     }
 
     /** Which of these devices is to be asked first to select for a request that was just added; -1 where none can run it. */
-    int nearest(Entry<R> entry, BitSet devices) {
+    public int nearest(Entry<R> entry, BitSet devices) {
         Kind kind = entry.line.kind;
         BitSet holders = costs.holders(entry.request);
         int best = -1;
@@ -319,19 +323,20 @@ final class SchedulingPolicy<R> {
     private void considerChange(
             Choice<R> choice, Pool<R> pool, Ranking<R> ranking, Seat<R> here, long programming, int device, long now) {
         if (here == null) {
-            considerChangeOfIdle(choice, ranking, programming, device, now);
+            considerChangeOfIdle(choice, pool, ranking, programming, device, now);
         } else if (ranking.seats.first().key < here.key) {
             long slack = slack(pool, ranking, programming, device);
             Seat<R> first = ranking.first(slack);
             Entry<R> head = first.line.waiting.first();
-            if (here.key - first.key >= slack && now - head.enqueuedNanos >= Math.min(programming, starvationNanos)
+            if (here.key - first.key >= slack && ranking.isWorthAnother(programming, now) && now - head.enqueuedNanos >= Math.min(programming, starvationNanos)
                     && costs.copyNanos(head.request, device) != NEVER) {
                 choice.offer(head, first, programming);
             }
         }
     }
 
-    private void considerChangeOfIdle(Choice<R> choice, Ranking<R> ranking, long programming, int device, long now) {
+    private void considerChangeOfIdle(
+            Choice<R> choice, Pool<R> pool, Ranking<R> ranking, long programming, int device, long now) {
         Seat<R> first = ranking.first(0);
         Entry<R> head = first.line.waiting.first();
         long copy = costs.copyNanos(head.request, device);
@@ -343,10 +348,13 @@ final class SchedulingPolicy<R> {
         if (running[device] > 0) {
             left = Math.min(AMORTIZATION * programming, starvationNanos) - waited;
         } else if (takenNanos[device] != NEVER) {
-            left = dryNanos[device] + programming / LINGER - now;
+            left = dryNanos[device] + pool.lingerNanos(device, programming) - now;
         }
         if (ranking.isProgrammedElsewhere(device)) {
             left = Math.max(left, Math.min(programming + copy, starvationNanos) - waited);
+        }
+        if (left <= 0 && !ranking.isWorthAnother(programming, now)) {
+            left = programming;
         }
         if (left <= 0) {
             choice.offer(head, first, programming);
@@ -436,6 +444,9 @@ final class SchedulingPolicy<R> {
         entry.device = device;
         running[device]++;
         entry.ranking.running++;
+        if (programming > 0) {
+            entry.ranking.programs(device, now + programming);
+        }
         entry.ranking.homes.set(device);
         takenNanos[device] = now;
         dryNanos[device] = NEVER;
@@ -448,6 +459,7 @@ final class SchedulingPolicy<R> {
     private void unqueue(Entry<R> entry) {
         Line<R> line = entry.line;
         line.waiting.remove(entry);
+        pools.forEach(pool -> pool.ranking(line.kind).left(entry.costNanos));
         line.turn.waiting--;
         size--;
         if (line.waiting.isEmpty()) {

@@ -1,11 +1,11 @@
-package com.inaccel.coral.engine;
+package com.inaccel.coral.scheduling;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.inaccel.coral.engine.SchedulingPolicy.CostModel;
-import com.inaccel.coral.engine.SchedulingPolicy.Decision;
-import com.inaccel.coral.engine.SchedulingPolicy.Entry;
-import com.inaccel.coral.engine.SchedulingPolicy.Kind;
+import com.inaccel.coral.scheduling.SchedulingPolicy.CostModel;
+import com.inaccel.coral.scheduling.SchedulingPolicy.Decision;
+import com.inaccel.coral.scheduling.SchedulingPolicy.Entry;
+import com.inaccel.coral.scheduling.SchedulingPolicy.Kind;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
@@ -247,6 +247,51 @@ class SchedulingPolicyTest {
         assertThat(next(policy, 0)).isEmpty();
         now += PROGRAMMING / SchedulingPolicy.LINGER;
         assertThat(next(policy, 0)).isEqualTo("y");
+    }
+
+    @Test
+    void shouldLingerForAsLongAsItTakesUntilTheNextRequestIsLikelyToCome() {
+        SchedulingPolicy<String> policy = policy(1);
+        for (int i = 0; i < 20; i++) { // one each tenth of the time that programming takes
+            add(policy, "a", "x");
+            assertThat(next(policy, 0)).isEqualTo("x");
+            now += PROGRAMMING / 10;
+        }
+        add(policy, "b", "y");
+        assertThat(policy.select(0, now).waitNanos()).isBetween(3 * PROGRAMMING / 10, 5 * PROGRAMMING / 10);
+        now += PROGRAMMING / 10;
+        add(policy, "a", "x");
+        assertThat(next(policy, 0)).isEqualTo("x");
+        assertThat(next(policy, 0)).isEmpty();
+        now += PROGRAMMING / 2;
+        assertThat(next(policy, 0)).isEqualTo("y");
+    }
+
+    @Test
+    void shouldNotTurnAllDevicesToAKindAtOnce() {
+        SchedulingPolicy<String> policy = policy(3);
+        for (int device = 0; device < 3; device++) {
+            state.add(device + ":x");
+        }
+        for (int i = 0; i < 1_000; i++) {
+            add(policy, "a", "x");
+        }
+        assertThat(next(policy, 0)).isEqualTo("x");
+        add(policy, "b", "y"); // a millisecond of work
+        now += 2 * PROGRAMMING;
+        for (int i = 0; i < 300; i++) {
+            Entry<String> entry = policy.select(2, now).entry().orElseThrow();
+            policy.settle(entry, 20 * MILLI); // b lags behind
+            if (entry.request().equals("y")) {
+                state.remove("2:x");
+                state.add("2:y");
+                add(policy, "b", "y"); // more of it, but it is about to be served
+                break;
+            }
+        }
+        assertThat(state).contains("2:y");
+        assertThat(next(policy, 0)).isEqualTo("x");
+        assertThat(next(policy, 1)).isEqualTo("x");
     }
 
     @Test

@@ -1,7 +1,7 @@
-package com.inaccel.coral.engine;
+package com.inaccel.coral.scheduling;
 
-import com.inaccel.coral.engine.SchedulingPolicy.Entry;
-import com.inaccel.coral.engine.SchedulingPolicy.Kind;
+import com.inaccel.coral.scheduling.SchedulingPolicy.Entry;
+import com.inaccel.coral.scheduling.SchedulingPolicy.Kind;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
@@ -21,6 +21,11 @@ import java.util.TreeSet;
 final class Pool<R> {
     /** A quantum where there is nothing to amortize: what idling saves up, per share. */
     static final long LEAST_QUANTUM_NANOS = 1_000_000;
+
+    /** Arrivals that the average between them goes back to, about. */
+    private static final int GAP_MEMORY = 8;
+    /** Gaps after which another arrival is likely to have come. */
+    private static final int LIKELY = 4;
 
     final int index;
     private final int devices;
@@ -97,6 +102,13 @@ final class Pool<R> {
         }
     }
 
+    /**
+     * A device that is being programmed.
+     *
+     * @param readyNanos when it will be ready, as far as one can tell
+     */
+    private record Becoming(int device, long readyNanos) { }
+
     /** The lines of one kind, whose allocation used least first. */
     static final class Ranking<R> {
         final Pool<R> pool;
@@ -107,10 +119,43 @@ final class Pool<R> {
         /** Of those seated. */
         long shares;
         int running;
+        /** What all that wait are expected to take. */
+        private long waitingNanos;
+        /** Between two arrivals, on an average that forgets; unknown before the second. */
+        private long gapNanos = SchedulingPolicy.NEVER;
+        private long arrivedNanos = SchedulingPolicy.NEVER;
+        private final List<Becoming> becoming = new ArrayList<>();
 
         private Ranking(Pool<R> pool, Kind kind) {
             this.pool = pool;
             this.kind = kind;
+        }
+
+        void arrived(long costNanos, long now) {
+            waitingNanos += costNanos;
+            if (arrivedNanos != SchedulingPolicy.NEVER) {
+                long gap = now - arrivedNanos;
+                gapNanos = gapNanos == SchedulingPolicy.NEVER ? gap : gapNanos + (gap - gapNanos) / GAP_MEMORY;
+            }
+            arrivedNanos = now;
+        }
+
+        void left(long costNanos) {
+            waitingNanos -= costNanos;
+        }
+
+        private long lingerNanos(long programming) {
+            return gapNanos > programming / LIKELY ? 0 : LIKELY * gapNanos;
+        }
+
+        void programs(int device, long readyNanos) {
+            becoming.add(new Becoming(device, readyNanos));
+        }
+
+        /** Whether what waits is worth another device, beside those that are being programmed for it just now. */
+        boolean isWorthAnother(long programming, long now) {
+            becoming.removeIf(one -> one.readyNanos <= now || !isProgrammed(one.device));
+            return waitingNanos >= programming * becoming.size();
         }
 
         private boolean isActive() {
@@ -203,6 +248,17 @@ final class Pool<R> {
             programmingNanos = dearest;
         }
         return next;
+    }
+
+    /** How long a device that has run dry waits for more of what it is programmed with, rather than be programmed anew. */
+    long lingerNanos(int device, long programming) {
+        long linger = programming / SchedulingPolicy.LINGER;
+        for (Ranking<R> ranking : rankings.values()) {
+            if (ranking.homes.get(device)) {
+                linger = Math.max(linger, ranking.lingerNanos(programming));
+            }
+        }
+        return linger;
     }
 
     /** How far all who wait advance in one round, per share. */
