@@ -15,9 +15,13 @@
 #define NEAR (1L << 29)  // sums of two of these are ints
 #define FAR 0x1p40
 
+// Adding this to a double below 2^51, and taking it off again, rounds it to nearest, ties to even.
+#define ROUNDING 0x1.8p52
+
 INLINE long units(const double exact)
 {
-    return convert_long_rte(fmin(fmax(exact, -FAR), FAR));
+    const double near = exact < -FAR ? -FAR : exact > FAR ? FAR : exact;
+    return (long) ((near + ROUNDING) - ROUNDING);
 }
 
 INLINE int limited(const long units)
@@ -66,9 +70,35 @@ static void one(__global const uchar* image, __global uchar* out, const int widt
     }
 }
 
+// Between sums a and b of at most 32 * 255, b weighing f of 32, rounded: (a * (32 - f) + b * f + 512) >> 10, in 16 bits. As
+// 32 a + 512 is a multiple of 32, (b - a) * f may be divided by 32 first, which is the upper half of 4 (b - a) * 512 f.
+#if defined(__clang__) && defined(__AVX2__)
+INLINE short16 between16(const short16 a, const short16 b, const short16 f)
+{
+    return (a + as_short16(__builtin_ia32_pmulhw256((b - a) << (short) 2, f << (short) 9)) + (short) 16) >> (short) 5;
+}
+#else
+INLINE short16 between16(const short16 a, const short16 b, const short16 f)
+{
+    return (a + CONVERT(short16, (CONVERT(int16, b - a) * CONVERT(int16, f)) >> 5) + (short) 16) >> (short) 5;
+}
+#endif
+
+#if defined(__clang__) && defined(__SSE2__)
+INLINE short8 between8(const short8 a, const short8 b, const short f)
+{
+    return (a + as_short8(__builtin_ia32_pmulhw128((b - a) << (short) 2, (short8)((short) (f << 9)))) + (short) 16) >> (short) 5;
+}
+#else
+INLINE short8 between8(const short8 a, const short8 b, const short f)
+{
+    return (a + CONVERT(short8, (CONVERT(int8, b - a) * (int) f) >> 5) + (short) 16) >> (short) 5;
+}
+#endif
+
 // 16 pixels, all of whose neighbours lie inside the image; their offsets, and between pixels their weights.
-INLINE void bilinear1(__global const uchar* image, __global uchar* out, const int width, const int* at, const int16 fx,
-    const int16 fy)
+INLINE void bilinear1(__global const uchar* image, __global uchar* out, const int width, const int* at, const short16 right,
+    const short16 down)
 {
     ushort upper[16], lower[16];
     for (int i = 0; i < 16; i++) {
@@ -76,48 +106,45 @@ INLINE void bilinear1(__global const uchar* image, __global uchar* out, const in
         upper[i] = LOAD_GLOBAL(ushort, p);
         lower[i] = LOAD_GLOBAL(ushort, p + width);
     }
-    const short16 right = CONVERT(short16, fx), left = (short) 32 - right;
     const ushort16 u = LOAD(ushort16, upper), l = LOAD(ushort16, lower);
-    const short16 a = as_short16(u & (ushort) 255) * left + as_short16(u >> (ushort) 8) * right;
-    const short16 b = as_short16(l & (ushort) 255) * left + as_short16(l >> (ushort) 8) * right;
-    const int16 sum = CONVERT(int16, a) * (32 - fy) + CONVERT(int16, b) * fy;
-    STORE_GLOBAL(uchar16, out, CONVERT(uchar16, (sum + 512) >> 10));
+    const short16 u0 = as_short16(u & (ushort) 255), l0 = as_short16(l & (ushort) 255);
+    const short16 a = (u0 << (short) 5) + (as_short16(u >> (ushort) 8) - u0) * right;
+    const short16 b = (l0 << (short) 5) + (as_short16(l >> (ushort) 8) - l0) * right;
+    STORE_GLOBAL(uchar16, out, CONVERT(uchar16, between16(a, b, down)));
 }
 
-// The 8 bytes from p and those of the next row, between the rows.
-INLINE short8 between(__global const uchar* p, const long stride, const int fy)
+// The 8 bytes from p and those of the next row, `down` of 32 between the rows.
+INLINE short8 rows_between(__global const uchar* p, const long stride, const short down)
 {
-    return CONVERT(short8, LOAD_GLOBAL(uchar8, p)) * (short) (32 - fy)
-        + CONVERT(short8, LOAD_GLOBAL(uchar8, p + stride)) * (short) fy;
+    const short8 a = CONVERT(short8, LOAD_GLOBAL(uchar8, p));
+    return (a << (short) 5) + (CONVERT(short8, LOAD_GLOBAL(uchar8, p + stride)) - a) * down;
 }
 
-INLINE void bilinear3(__global const uchar* image, __global uchar* out, const int width, const int* at, const int16 fx,
-    const int16 fy)
+INLINE void bilinear3(__global const uchar* image, __global uchar* out, const int width, const int* at, const short16 right,
+    const short16 down)
 {
-    int right[16], down[16];
-    uchar pixels[3 * 16 + 1];
-    STORE(int16, right, fx);
-    STORE(int16, down, fy);
+    short rights[16], downs[16];
+    uchar pixels[3 * 16 + 8];
+    STORE(short16, rights, right);
+    STORE(short16, downs, down);
     for (int i = 0; i < 16; i++) {
-        const short8 v = between(image + at[i], 3L * width, down[i]);
-        const int4 sum = CONVERT(int4, v.s0123) * (32 - right[i]) + CONVERT(int4, v.s3456) * right[i];
-        STORE(uchar4, pixels + 3 * i, CONVERT(uchar4, (sum + 512) >> 10));
+        const short8 v = rows_between(image + at[i], 3L * width, downs[i]);
+        STORE(uchar4, pixels + 3 * i, CONVERT(uchar8, between8(v, v.s34567777, rights[i])).lo);
     }
     STORE_GLOBAL(uchar16, out, LOAD(uchar16, pixels));
     STORE_GLOBAL(uchar16, out + 16, LOAD(uchar16, pixels + 16));
     STORE_GLOBAL(uchar16, out + 32, LOAD(uchar16, pixels + 32));
 }
 
-INLINE void bilinear4(__global const uchar* image, __global uchar* out, const int width, const int* at, const int16 fx,
-    const int16 fy)
+INLINE void bilinear4(__global const uchar* image, __global uchar* out, const int width, const int* at, const short16 right,
+    const short16 down)
 {
-    int right[16], down[16];
-    STORE(int16, right, fx);
-    STORE(int16, down, fy);
+    short rights[16], downs[16];
+    STORE(short16, rights, right);
+    STORE(short16, downs, down);
     for (int i = 0; i < 16; i++) {
-        const short8 v = between(image + at[i], 4L * width, down[i]);
-        const int4 sum = CONVERT(int4, v.lo) * (32 - right[i]) + CONVERT(int4, v.hi) * right[i];
-        STORE_GLOBAL(uchar4, out + 4 * i, CONVERT(uchar4, (sum + 512) >> 10));
+        const short8 v = rows_between(image + at[i], 4L * width, downs[i]);
+        STORE_GLOBAL(uchar4, out + 4 * i, CONVERT(uchar8, between8(v, v.s45677777, rights[i])).lo);
     }
 }
 
@@ -182,17 +209,17 @@ SERIAL void warp_affine(__global const uchar* restrict image, __global uchar* re
                 const int x0 = min(x.s0, x.sf) >> 10, x1 = max(x.s0, x.sf) >> 10;
                 const int y0 = min(y.s0, y.sf) >> 10, y1 = max(y.s0, y.sf) >> 10;
                 if (x0 >= 0 && x1 <= lastColumn && y0 >= 0 && y1 <= lastRow) {
-                    const int16 fx = (x >> 5) & 31, fy = (y >> 5) & 31;
+                    const short16 right = CONVERT(short16, (x >> 5) & 31), down = CONVERT(short16, (y >> 5) & 31);
                     int at[16];
                     STORE(int16, at, ((y >> 10) * width + (x >> 10)) * channels);
                     if (!bilinear)
                         nearest(image, out, channels, at);
                     else if (channels == 1)
-                        bilinear1(image, out, width, at, fx, fy);
+                        bilinear1(image, out, width, at, right, down);
                     else if (channels == 3)
-                        bilinear3(image, out, width, at, fx, fy);
+                        bilinear3(image, out, width, at, right, down);
                     else
-                        bilinear4(image, out, width, at, fx, fy);
+                        bilinear4(image, out, width, at, right, down);
                 } else if (border == 0 && (x1 < -1 || x0 >= width || y1 < -1 || y0 >= height)) {
                     for (int i = 0; i < 16; i++)
                         for (int c = 0; c < channels; c++)
