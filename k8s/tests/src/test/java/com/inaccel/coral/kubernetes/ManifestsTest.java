@@ -26,8 +26,10 @@ class ManifestsTest {
     private static final Path K8S = Path.of(System.getProperty("basedir")).resolve("..").normalize();
 
     static Stream<Path> userFiles() throws IOException {
-        try (Stream<Path> files = Stream.concat(Files.list(K8S.resolve("spark-submit")), Files.list(K8S.resolve("spark-operator")))) {
-            return files.filter(file -> file.toString().endsWith(".yaml")).sorted().toList().stream();
+        try (Stream<Path> files = Files.walk(K8S)) {
+            return files.filter(file -> file.getParent().equals(K8S.resolve("spark-submit"))
+                || file.getParent().equals(K8S.resolve("spark-operator"))).filter(file -> file.toString().endsWith(".yaml"))
+                .sorted().toList().stream();
         }
     }
 
