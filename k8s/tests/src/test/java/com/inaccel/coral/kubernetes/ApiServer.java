@@ -19,7 +19,6 @@ import okio.Buffer;
 /** Fabric8's mock of an API server, which keeps what it is given; here it starts pods as pending, and creates what is applied. */
 final class ApiServer implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String APPLY = "application/apply-patch+yaml";
 
     private final KubernetesMockServer server = new KubernetesMockServer(
         new Context(JSON), new MockWebServer(), new HashMap<>(), new Dispatcher(), /* useHttps= */ false);
@@ -34,18 +33,24 @@ final class ApiServer implements AutoCloseable {
             if (request.getMethod().equals("POST") && request.getPath().endsWith("/pods")) {
                 makePending(request.getBody());
             }
-            Buffer body = request.getBody().clone();
-            MockResponse response = super.dispatch(request);
-            boolean missing = response.getStatus().contains(" 404 ");
-            return missing && APPLY.equals(request.getHeader("Content-Type")) ? create(request, body) : response;
+            String type = String.valueOf(request.getHeader("Content-Type")); // with the character set behind it
+            return type.startsWith("application/apply-patch+yaml") ? apply(request) : super.dispatch(request);
         }
 
-        /** What is applied and is not there is created, which the mock does not do by itself. */
-        private MockResponse create(RecordedRequest apply, Buffer body) {
-            String collection = apply.getPath().replaceFirst("/[^/]*$", "");
-            return super.dispatch(new RecordedRequest("POST " + collection + " HTTP/1.1",
-                apply.getHeaders().newBuilder().set("Content-Type", "application/json").build(), List.of(), body.size(), body,
-                apply.getSequenceNumber(), new Socket()));
+        /** Changes what is there, or creates it, neither of which the mock does when something is applied. */
+        private MockResponse apply(RecordedRequest request) {
+            MockResponse changed =
+                super.dispatch(as(request, "PATCH", request.getPath(), "application/merge-patch+json"));
+            return changed.getStatus().contains(" 404 ")
+                ? super.dispatch(as(request, "POST", request.getPath().replaceFirst("/[^/]*$", ""), "application/json"))
+                : changed;
+        }
+
+        private static RecordedRequest as(RecordedRequest request, String method, String path, String type) {
+            Buffer body = request.getBody().clone();
+            return new RecordedRequest(method + " " + path + " HTTP/1.1",
+                request.getHeaders().newBuilder().set("Content-Type", type).build(), List.of(), body.size(), body,
+                request.getSequenceNumber(), new Socket());
         }
 
         private static void makePending(Buffer body) {
