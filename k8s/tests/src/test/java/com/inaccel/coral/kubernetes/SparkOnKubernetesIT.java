@@ -36,6 +36,8 @@ class SparkOnKubernetesIT {
     private static final Duration PATIENCE = Duration.ofMinutes(4);
     /** A driver with these cannot load a native library of Coral's. */
     private static final String NO_NATIVE_CODE = "-Djna.nosys=true -Djna.noclasspath=true -Djna.nounpack=true";
+    /** For JVMs that live for seconds. */
+    private static final String QUICK = "-XX:TieredStopAtLevel=1";
 
     @TempDir
     static Path images;
@@ -88,7 +90,7 @@ class SparkOnKubernetesIT {
     void shouldClusterOnFpgasOfExecutorsWhenTheDriverIsOutside() throws Exception {
         JsonNode local = fitLocally("KMeansExample");
         Process submit = submit("KMeansExample", "--deploy-mode", "client", "--conf", "spark.driver.host=127.0.0.1",
-            "--driver-java-options", NO_NATIVE_CODE, "--conf", "spark.dynamicAllocation.enabled=true",
+            "--driver-java-options", NO_NATIVE_CODE + " " + QUICK, "--conf", "spark.dynamicAllocation.enabled=true",
             "--conf", "spark.dynamicAllocation.shuffleTracking.enabled=true",
             "--conf", "spark.dynamicAllocation.minExecutors=2", "--conf", "spark.dynamicAllocation.maxExecutors=2",
             "--conf", "spark.kubernetes.executor.podTemplateFile=" + PROJECT.resolve("k8s/spark-submit/executor.yaml"));
@@ -107,7 +109,7 @@ class SparkOnKubernetesIT {
             "--conf", "spark.kubernetes.driver.master=" + server.url(),
             "--conf", "spark.kubernetes.driver.podTemplateFile=" + PROJECT.resolve("k8s/spark-submit/driver.yaml"),
             "--conf", "spark.kubernetes.driver.pod.name=logistic-driver", "--conf", "spark.driver.memory=700m",
-            "--conf", "spark.driver.extraJavaOptions=" + NO_NATIVE_CODE, "--conf", "spark.executor.instances=2",
+            "--conf", "spark.driver.extraJavaOptions=" + NO_NATIVE_CODE + " " + QUICK, "--conf", "spark.executor.instances=2",
             "--conf", "spark.executor.resource.fpga.amount=1", "--conf", "spark.executor.resource.fpga.vendor=xilinx.com",
             "--conf", "spark.executor.resource.fpga.discoveryScript=" + images.resolve("coral-spark/bin/fpga-discovery.sh"));
         try {
@@ -122,14 +124,16 @@ class SparkOnKubernetesIT {
         return spark("submit.log", example, Stream.concat(Stream.of("--master", "k8s://" + server.url(),
             "--conf", "spark.kubernetes.container.image=coral-spark", "--conf", "spark.executor.memory=700m", "--conf", "spark.kubernetes.allocation.batch.delay=200ms",
             "--conf", "spark.kubernetes.executor.eventProcessingInterval=200ms",
-            "--conf", "spark.kubernetes.report.interval=200ms"), Stream.of(options)).toList(),
+            "--conf", "spark.kubernetes.report.interval=200ms", "--conf", "spark.executor.extraJavaOptions=" + QUICK,
+            // The mock loses a watch now and then.
+            "--conf", "spark.kubernetes.executor.apiPollingInterval=1s"), Stream.of(options)).toList(),
             "--executors=3", "--seconds=" + PATIENCE.toSeconds());
     }
 
     /** What the same data gives by an engine inside of one process. */
     private JsonNode fitLocally(String example) throws Exception {
         Process fit = spark("local.log", example,
-            List.of("--master", "local[2]", "--conf", "spark.coral.address=embedded:"));
+            List.of("--master", "local[2]", "--conf", "spark.coral.address=embedded:", "--driver-java-options", QUICK));
         assertThat(fit.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
         return result(directory.resolve("local.log"));
     }
@@ -138,8 +142,8 @@ class SparkOnKubernetesIT {
         List<String> command = new ArrayList<>(List.of(images.resolve("coral-spark/bin/spark-submit").toString()));
         command.addAll(options);
         command.addAll(List.of("--conf", "spark.ui.enabled=false", "--class", "com.inaccel.coral.examples." + example,
-            "local://" + images.resolve("coral-spark/jars/spark-coral_2.12-0.1.0-all.jar"), "--rows=20000", "--features=16",
-            "--k=4", "--partitions=4", "--iterations=10"));
+            "local://" + images.resolve("coral-spark/jars/spark-coral_2.12-0.1.0-all.jar"), "--rows=6000", "--features=8",
+            "--k=3", "--partitions=3", "--iterations=5"));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true)
             .redirectOutput(directory.resolve(log).toFile());
