@@ -30,7 +30,7 @@ final class FunctionOverhead {
             double[] whole = new double[calls];
             double[] beyond = new double[calls];
             double[] accelerate = new double[calls];
-            for (int call = -WARM_UP; call < calls; call++) {
+            for (int call = -Math.min(WARM_UP, calls); call < calls; call++) {
                 long start = System.nanoTime();
                 String timing = call(function.address(), picture);
                 double millis = (System.nanoTime() - start) / 1e6;
