@@ -31,7 +31,7 @@ import java.util.Optional;
  * of the pool together would need longer than {@code starvationNanos} for the round. Where another device has the kind
  * already, this one helps when the lag is worth as many times the programming to each of them. While devices are being
  * programmed for a kind, further ones follow only if what waits would keep each of those busy for longer than that
- * takes: they do not all turn at once. When a device leaves work behind to be programmed with another kind, all who wait
+ * takes, or has waited for {@code starvationNanos}: they do not all turn at once. When a device leaves work behind to be programmed with another kind, all who wait
  * for that kind pay for it together, by share: who needs many kinds pays for many, and a popular one is cheap. To
  * program an idle device costs nobody anything.
  *
@@ -328,11 +328,16 @@ public final class SchedulingPolicy<R> {
             long slack = slack(pool, ranking, programming, device);
             Seat<R> first = ranking.first(slack);
             Entry<R> head = first.line.waiting.first();
-            if (here.key - first.key >= slack && ranking.isWorthAnother(programming, now) && now - head.enqueuedNanos >= Math.min(programming, starvationNanos)
-                    && costs.copyNanos(head.request, device) != NEVER) {
+            if (here.key - first.key >= slack && now - head.enqueuedNanos >= Math.min(programming, starvationNanos)
+                    && mayHaveAnother(ranking, head, programming, now) && costs.copyNanos(head.request, device) != NEVER) {
                 choice.offer(head, first, programming);
             }
         }
+    }
+
+    /** Beside the devices that are being programmed for the kind: its work is worth it, or has waited for as long as it may. */
+    private boolean mayHaveAnother(Ranking<R> ranking, Entry<R> head, long programming, long now) {
+        return now - head.enqueuedNanos >= starvationNanos || ranking.isWorthAnother(programming, now);
     }
 
     private void considerChangeOfIdle(
@@ -353,8 +358,8 @@ public final class SchedulingPolicy<R> {
         if (ranking.isProgrammedElsewhere(device)) {
             left = Math.max(left, Math.min(programming + copy, starvationNanos) - waited);
         }
-        if (left <= 0 && !ranking.isWorthAnother(programming, now)) {
-            left = programming;
+        if (left <= 0 && !mayHaveAnother(ranking, head, programming, now)) {
+            left = Math.min(programming, starvationNanos - waited);
         }
         if (left <= 0) {
             choice.offer(head, first, programming);
