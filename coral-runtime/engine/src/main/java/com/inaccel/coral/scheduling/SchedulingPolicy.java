@@ -24,16 +24,16 @@ import java.util.Optional;
  * who is alone on one platform loses nothing on another. Within an allocation the higher priority goes first, then
  * the earlier deadline, then the older request.
  *
- * <p><b>Reprogramming.</b> Requests that need the same programmed are of one kind. A device goes on with what is programmed,
- * even ahead of the turns, until the allocations that wait for another kind lag behind by a quantum. The quantum is
- * such that a round, in which all who wait advance by it, takes {@value #AMORTIZATION} times the programming of each
- * kind once: where all kinds wait all the time, reprogramming takes a twentieth of it at most. It is cut where the devices
- * of the pool together would need longer than {@code starvationNanos} for the round. Where another device has the kind
- * already, this one helps when the lag is worth as many times the programming to each of them. While devices are being
- * programmed for a kind, further ones follow only if what waits would keep each of those busy for longer than that
- * takes, or has waited for {@code starvationNanos}: they do not all turn at once. When a device leaves work behind to be programmed with another kind, all who wait
- * for that kind pay for it together, by share: who needs many kinds pays for many, and a popular one is cheap. To
- * program an idle device costs nobody anything.
+ * <p><b>Reprogramming.</b> Requests that need the same programmed are of one kind. A device goes on with what is
+ * programmed, even ahead of the turns, until the allocations that wait for another kind lag behind by a quantum. The
+ * quantum is such that a round, in which all who wait advance by it, takes {@value #AMORTIZATION} times the programming
+ * of each kind once: where all kinds wait all the time, reprogramming takes a twentieth of it at most. It is cut where
+ * the devices of the pool together would need longer than {@code starvationNanos} for the round. Where another device
+ * has the kind already, this one helps when the lag is worth as many times the programming to each of them. While
+ * devices are being programmed for a kind, further ones follow only if what waits would keep each of those busy for
+ * longer than that takes, or has waited for {@code starvationNanos}: they do not all turn at once. When a device leaves
+ * work behind to be programmed with another kind, all who wait for that kind pay for it together, by share: who needs
+ * many kinds pays for many, and a popular one is cheap. To program an idle device costs nobody anything.
  *
  * <p><b>Idle devices.</b> Where nothing that waits is programmed, a device takes another kind at once if no other device
  * has it; else when the request has waited as long as programming would take (the ski rental rule: at most twice the
