@@ -11,6 +11,8 @@ import java.util.regex.Pattern;
 import org.jocl.CL;
 import org.jocl.CLException;
 import org.jocl.Pointer;
+import org.jocl.cl_context;
+import org.jocl.cl_context_properties;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
 import org.slf4j.Logger;
@@ -29,6 +31,9 @@ final class OpenCl {
     private static final int CL_DEVICE_PCIE_BDF = 0x1120;
     /** Of cl_khr_pci_bus_info, which answers with four numbers. */
     private static final int CL_DEVICE_PCI_BUS_INFO_KHR = 0x410F;
+
+    /** JOCL keeps its contexts in a map that it guards by nothing: two threads that change it at once crash the JVM. */
+    private static final Object CONTEXTS = new Object();
 
     private OpenCl() { }
 
@@ -62,6 +67,22 @@ final class OpenCl {
             return new Discovery(List.of(), "OpenCL answers " + e.getMessage());
         } catch (LinkageError | UnsupportedOperationException e) {
             return new Discovery(List.of(), "no OpenCL loader: " + e.getMessage());
+        }
+    }
+
+    /** A context of that one device. */
+    static ClHandle<cl_context> context(Found found) {
+        cl_context_properties properties = new cl_context_properties();
+        properties.addProperty(CL.CL_CONTEXT_PLATFORM, found.platformId());
+        synchronized (CONTEXTS) {
+            return ClHandle.of(() -> CL.clCreateContext(
+                properties, 1, new cl_device_id[] {found.deviceId()}, null, null, null), OpenCl::release);
+        }
+    }
+
+    private static void release(cl_context context) {
+        synchronized (CONTEXTS) {
+            CL.clReleaseContext(context);
         }
     }
 

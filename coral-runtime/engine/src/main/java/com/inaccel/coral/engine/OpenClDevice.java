@@ -20,7 +20,6 @@ import org.jocl.Pointer;
 import org.jocl.Sizeof;
 import org.jocl.cl_command_queue;
 import org.jocl.cl_context;
-import org.jocl.cl_context_properties;
 import org.jocl.cl_device_id;
 import org.jocl.cl_kernel;
 import org.jocl.cl_mem;
@@ -65,11 +64,8 @@ final class OpenClDevice implements Device {
         holdsManyBitstreams = (type & CL.CL_DEVICE_TYPE_ACCELERATOR) == 0;
         fpga = holdsManyBitstreams || !FPGA_VENDORS.contains(found.vendor()) ? Optional.empty()
             : Optional.of(new FpgaInfo(info, /* emulated= */ false, OpenCl.pciAddress(deviceId)));
-        cl_context_properties properties = new cl_context_properties();
-        properties.addProperty(CL.CL_CONTEXT_PLATFORM, found.platformId());
         try {
-            context = ClHandle.of(() -> CL.clCreateContext(
-                properties, 1, new cl_device_id[] {deviceId}, null, null, null), CL::clReleaseContext);
+            context = OpenCl.context(found);
         } catch (CLException e) {
             throw failure("open", e);
         }
