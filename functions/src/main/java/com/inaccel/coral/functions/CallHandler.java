@@ -45,7 +45,7 @@ final class CallHandler implements HttpHandler {
 
     @Override
     public void handle(HttpExchange exchange) throws IOException {
-        try (exchange) {
+        try {
             switch (exchange.getRequestURI().getPath()) {
                 case "/healthz", "/_/health" -> probe(exchange, runner.isStuck()
                     ? Optional.of("every place is taken by a call whose time is up and that does not end") : Optional.empty());
@@ -55,6 +55,7 @@ final class CallHandler implements HttpHandler {
             }
         } catch (RuntimeException e) {
             LOG.error("call failed in the host: path={}", exchange.getRequestURI().getPath(), e);
+            exchange.close();
         }
     }
 
@@ -64,24 +65,35 @@ final class CallHandler implements HttpHandler {
 
     private void call(HttpExchange exchange) throws IOException {
         long start = System.nanoTime();
-        Answer answer;
-        String outcome = HostMetrics.OK;
+        Optional<Answer> answer; // empty: another thread answers, and the exchange is no more to be touched by this one
         try {
             answer = answer(exchange, start);
-            outcome = answer.headers().getOrDefault(FunctionException.HEADER, HostMetrics.OK);
         } catch (FunctionException e) {
-            outcome = e.problem().name();
-            answer = failure(e.problem(), e.getMessage());
+            answer = Optional.of(failure(e.problem(), e.getMessage()));
         } catch (RuntimeException | Error e) {
             LOG.error("call failed in the host: path={}", exchange.getRequestURI().getPath(), e);
-            outcome = Problem.HANDLER_FAILED.name();
-            answer = failure(Problem.HANDLER_FAILED, "the function host failed: cause=" + e + "; its log says where");
+            answer = Optional.of(failure(Problem.HANDLER_FAILED, "the function host failed: cause=" + e + "; its log says where"));
         }
-        metrics.answered(outcome, System.nanoTime() - start);
+        if (answer.isPresent()) {
+            finish(exchange, start, answer.get());
+        }
+    }
+
+    private void finish(HttpExchange exchange, long start, Answer answer) throws IOException {
+        metrics.answered(answer.headers().getOrDefault(FunctionException.HEADER, HostMetrics.OK), System.nanoTime() - start);
         send(exchange, answer);
     }
 
-    private Answer answer(HttpExchange exchange, long start) throws IOException {
+    /** Its thread is still at it. */
+    private void finishLate(HttpExchange exchange, long start, FunctionException timeUp) {
+        try {
+            finish(exchange, start, failure(timeUp.problem(), timeUp.getMessage()));
+        } catch (IOException e) {
+            LOG.debug("nobody waits for the answer any more: cause={}", e.getMessage());
+        }
+    }
+
+    private Optional<Answer> answer(HttpExchange exchange, long start) throws IOException {
         Place place = runner.take();
         Call call;
         try {
@@ -91,14 +103,14 @@ final class CallHandler implements HttpHandler {
             throw e;
         }
         try {
-            return runner.run(call, place);
+            return runner.run(call, place, timeUp -> finishLate(exchange, start, timeUp));
         } catch (FunctionException e) {
             throw e;
         } catch (CoralException e) {
             throw FunctionException.of(e);
         } catch (Exception e) {
             LOG.warn("the function failed", e);
-            return failure(Problem.HANDLER_FAILED, "the function failed: cause=" + e + "; its log says where");
+            return Optional.of(failure(Problem.HANDLER_FAILED, "the function failed: cause=" + e + "; its log says where"));
         }
     }
 
@@ -157,6 +169,7 @@ final class CallHandler implements HttpHandler {
         }
     }
 
+    /** Ends the exchange. */
     private void send(HttpExchange exchange, Answer answer) throws IOException {
         Headers headers = exchange.getResponseHeaders();
         answer.headers().forEach(headers::set);
@@ -171,9 +184,11 @@ final class CallHandler implements HttpHandler {
             headers.set("Connection", "close"); // the next call goes to another host
         }
         boolean head = exchange.getRequestMethod().equals("HEAD");
-        exchange.sendResponseHeaders(answer.status(), head || answer.body().length == 0 ? -1 : answer.body().length);
-        if (!head && answer.body().length > 0) {
-            exchange.getResponseBody().write(answer.body());
+        try (exchange) {
+            exchange.sendResponseHeaders(answer.status(), head || answer.body().length == 0 ? -1 : answer.body().length);
+            if (!head && answer.body().length > 0) {
+                exchange.getResponseBody().write(answer.body());
+            }
         }
     }
 }

@@ -1,27 +1,31 @@
 package com.inaccel.coral.functions;
 
-import java.util.concurrent.CompletableFuture;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 
 /**
- * Runs a function's calls, so many at once and each for so long. A call whose time is up is answered at once and its thread
- * interrupted; it keeps its place until it has really ended, so that a function which ignores interrupts cannot pile up.
+ * Runs a function's calls, so many at once and each for so long, on the threads that bring them: a thread of its own for each
+ * would be woken twice a call. A call whose time is up is answered at once, by another thread, and its own is interrupted; it
+ * keeps its place until it has really ended, so that a function which ignores interrupts cannot pile up.
  */
 final class CallRunner implements AutoCloseable {
     private final Function function;
     private final int limit;
     private final HostMetrics metrics;
+    private final Executor answering;
     private final Semaphore places;
     private final AtomicInteger overdue = new AtomicInteger();
-    private final ExecutorService threads;
+    private final Set<Running> all = ConcurrentHashMap.newKeySet();
+    private final ScheduledThreadPoolExecutor clock;
 
     /** A place among the calls that run. Whoever has it closes it, or hands it to {@link #run}. */
     final class Place {
@@ -35,17 +39,42 @@ final class CallRunner implements AutoCloseable {
         }
     }
 
-    CallRunner(Function function, int limit, HostMetrics metrics) {
+    /** A call on its thread. Ends once: no interrupt meant for it comes later. */
+    private static final class Running {
+        private final Thread thread = Thread.currentThread();
+        private boolean ended; // guarded by this, like the next
+        private boolean late;
+
+        /** @return whether it was running still */
+        synchronized boolean interrupt(boolean timeUp) {
+            if (!ended) {
+                late |= timeUp;
+                thread.interrupt();
+            }
+            return !ended;
+        }
+
+        /** @return whether its time was not up */
+        synchronized boolean end() {
+            ended = true;
+            Thread.interrupted(); // what comes next on this thread is not meant
+            return !late;
+        }
+    }
+
+    /** @param answering runs what answers late calls: it may have to wait for the caller to read */
+    CallRunner(Function function, int limit, HostMetrics metrics, Executor answering) {
         this.function = function;
         this.limit = limit;
         this.metrics = metrics;
+        this.answering = answering;
         this.places = new Semaphore(limit);
-        AtomicInteger count = new AtomicInteger();
-        this.threads = Executors.newCachedThreadPool(task -> {
-            Thread thread = new Thread(task, "coral-call-" + count.incrementAndGet());
+        clock = new ScheduledThreadPoolExecutor(1, task -> {
+            Thread thread = new Thread(task, "coral-deadlines");
             thread.setDaemon(true);
             return thread;
         });
+        clock.setRemoveOnCancelPolicy(true);
     }
 
     /** @throws FunctionException TOO_MANY_CALLS where none is free */
@@ -58,68 +87,58 @@ final class CallRunner implements AutoCloseable {
     }
 
     /**
-     * Calls the function. The place goes back when the call ends, which may be after this has returned.
+     * Calls the function, and gives the place back when that has ended.
      *
-     * @throws FunctionException TIMEOUT where the call's time is up; otherwise whatever the function throws
+     * @param late takes the failure, on another thread, when the call's time is up before it ends
+     * @return empty where {@code late} has answered, or is about to
+     * @throws FunctionException TIMEOUT where the time is up before it could begin; otherwise whatever the function throws
      */
-    Answer run(Call call, Place place) throws Exception {
-        CompletableFuture<Answer> answer = new CompletableFuture<>();
-        AtomicBoolean begun = new AtomicBoolean(); // by its thread, or never to be
-        Future<?> task;
-        try {
-            task = threads.submit(() -> {
-                if (begun.compareAndSet(false, true)) {
-                    runHere(call, answer, place);
-                }
-            });
-        } catch (RuntimeException | Error noThread) {
+    Optional<Answer> run(Call call, Place place, Consumer<FunctionException> late) throws Exception {
+        long left = call.remaining().toNanos();
+        if (left == 0) {
             place.giveBack();
-            throw noThread;
+            throw timeUp();
         }
-        try {
-            return answer.get(call.remaining().toNanos(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            FunctionException timeUp = new FunctionException(Problem.TIMEOUT, "the call's time is up: what it has done so far "
-                + "stays done; raise " + FunctionConfig.Key.TIMEOUT.variable() + " or ask for less", e);
-            if (begun.compareAndSet(false, true)) {
-                place.giveBack();
-                throw timeUp;
-            }
-            if (answer.completeExceptionally(timeUp)) { // else it ended at the last moment
-                overdue.incrementAndGet();
-                metrics.overdue(1);
-                task.cancel(true);
-            }
-            return unwrap(answer);
-        } catch (ExecutionException e) {
-            return unwrap(answer);
-        }
-    }
-
-    private static Answer unwrap(CompletableFuture<Answer> answer) throws Exception {
-        try {
-            return answer.get();
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof Exception thrown) {
-                throw thrown;
-            }
-            throw e;
-        }
-    }
-
-    private void runHere(Call call, CompletableFuture<Answer> answer, Place place) {
-        Answer result = null;
+        Running running = new Running();
+        all.add(running);
+        Future<?> deadline = clock.schedule(() -> expire(running, late), left, TimeUnit.NANOSECONDS);
+        Answer answer = null;
         Throwable failure = null;
         try {
-            result = function.call(call);
+            answer = function.call(call);
         } catch (Throwable thrown) { // an Error is this call's failure too: an image that fills the heap, say
             failure = thrown;
         }
-        place.giveBack(); // first: who has the answer may call again at once
-        if (!(failure == null ? answer.complete(result) : answer.completeExceptionally(failure))) {
+        deadline.cancel(false);
+        boolean inTime = running.end();
+        all.remove(running);
+        place.giveBack(); // before the answer: who has it may call again at once
+        if (!inTime) {
             overdue.decrementAndGet();
             metrics.overdue(-1);
+            return Optional.empty();
         }
+        if (failure instanceof Exception thrown) {
+            throw thrown;
+        } else if (failure != null) {
+            throw new ExecutionException(failure);
+        }
+        return Optional.of(answer);
+    }
+
+    private void expire(Running running, Consumer<FunctionException> late) {
+        overdue.incrementAndGet(); // first: as it ends it takes this back
+        if (running.interrupt(true)) {
+            metrics.overdue(1);
+            answering.execute(() -> late.accept(timeUp()));
+        } else {
+            overdue.decrementAndGet();
+        }
+    }
+
+    private static FunctionException timeUp() {
+        return new FunctionException(Problem.TIMEOUT, "the call's time is up: what it has done so far stays done; raise "
+            + FunctionConfig.Key.TIMEOUT.variable() + " or ask for less");
     }
 
     /** Calls that run. */
@@ -135,6 +154,7 @@ final class CallRunner implements AutoCloseable {
     /** Interrupts what still runs. */
     @Override
     public void close() {
-        threads.shutdownNow();
+        clock.shutdownNow();
+        all.forEach(running -> running.interrupt(false));
     }
 }

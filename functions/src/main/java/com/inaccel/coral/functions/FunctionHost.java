@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * One function behind one small HTTP server. The same function runs on Knative (PORT, CloudEvents), on plain Kubernetes (probes,
  * drain), on OpenFaaS-style hosts (body in, body out) and by Kubeless's contract.
  *
- * <p>Threads: the JDK's dispatcher; one a connection that is being read or written; one a call that runs.
+ * <p>Threads: the JDK's dispatcher; one a call that runs, which reads it and answers too; one for deadlines.
  */
 public final class FunctionHost implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FunctionHost.class);
@@ -57,13 +57,13 @@ public final class FunctionHost implements AutoCloseable {
         Loaded loaded = load();
         function = loaded.function;
         missing = loaded.missing;
-        runner = new CallRunner(function, config.count(FunctionConfig.Key.CONCURRENCY), metrics);
         AtomicInteger count = new AtomicInteger();
         connections = Executors.newCachedThreadPool(task -> {
             Thread thread = new Thread(task, "coral-http-" + count.incrementAndGet());
             thread.setDaemon(true);
             return thread;
         });
+        runner = new CallRunner(function, config.count(FunctionConfig.Key.CONCURRENCY), metrics, connections);
         server.setExecutor(connections);
         server.createContext("/", new CallHandler(this, runner, metrics, config));
     }

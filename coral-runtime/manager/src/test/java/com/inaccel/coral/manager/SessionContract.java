@@ -11,6 +11,8 @@ import com.inaccel.coral.Request;
 import com.inaccel.coral.Segment;
 import com.inaccel.coral.Session;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +28,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -39,6 +42,20 @@ abstract class SessionContract {
     static final Map<String, String> SLOW = Map.of(
         "coral.emulate", "xilinx/u250:1", "coral.emulate.programming", "1s", "coral.queue.limit", "4");
     private static final int PAGE = 4096;
+    private static final String FILL = "org.example.Line.Fill";
+    private static final String FILL_MANIFEST = """
+        {"name": "line.cl", "bitstreamId": "org.example.Line", "version": "1.0",
+         "platform": {"vendor": "xilinx", "name": "u250"},
+         "kernels": [{"name": ["fill"], "kernelId": "Fill", "arguments": [
+           {"type": "int*", "name": "weights", "access": "r"}, {"type": "double*", "name": "line", "access": "w"},
+           {"type": "int", "name": "count"}, {"type": "long", "name": "first"},
+           {"type": "float", "name": "slope"}, {"type": "double", "name": "offset"}]}]}
+        """;
+    private static final String FILL_SOURCE = """
+        __kernel void fill(__global const int* weights, __global double* line, int count, long first, float slope, double offset) {
+            for (int i = 0; i < count; i++) { line[i] = weights[i] * (slope * (first + i) + offset); }
+        }
+        """;
 
     private final List<Session> sessions = new ArrayList<>();
     private boolean started;
@@ -87,6 +104,62 @@ abstract class SessionContract {
         session.submit(request.arg(PAGE / Float.BYTES).build()).get(60, TimeUnit.SECONDS);
         assertThat(segment.buffer(2 * PAGE, PAGE).asFloatBuffer().get(0)).isEqualTo(7);
         segment.close();
+    }
+
+    /** Each time with the bitstream's name, what was given and what is expected. */
+    @Test
+    void shouldCheckTheCallsOfAUsersAcceleratorAgainstItsManifest(@TempDir Path bitstreams) throws Exception {
+        Files.writeString(bitstreams.resolve("bitstream.json"), FILL_MANIFEST);
+        Files.writeString(bitstreams.resolve("line.cl"), FILL_SOURCE);
+        Session session = open(Map.of("coral.emulate", "xilinx/u250:1", "coral.emulate.programming", "0ms", "coral.bitstreams",
+            bitstreams.toString()));
+        assertThat(session.accelerators()).contains(FILL);
+        try (Segment segment = session.allocate(2 * PAGE)) {
+            Argument weights = new Argument.Slice(segment, 0, 16, Argument.Access.READ);
+            Argument line = new Argument.Slice(segment, PAGE, 32, Argument.Access.WRITE);
+            Argument count = new Argument.Int(4);
+            Argument first = new Argument.Long(10);
+            Argument slope = new Argument.Float(0.5f);
+            Argument offset = new Argument.Double(1);
+            segment.buffer(0, 16).asIntBuffer().put(new int[] {1, 2, 3, 4});
+            session.submit(fill(weights, line, count, first, slope, offset)).get(60, TimeUnit.SECONDS);
+            double[] filled = new double[4];
+            segment.buffer(PAGE, 32).asDoubleBuffer().get(filled);
+            assertThat(filled).containsExactly(6, 13, 21, 30);
+
+            assertMisfit(session, fill(weights, line, first, first, slope, offset), "parameter=count, given=Long, expected=INT");
+            assertMisfit(session, fill(weights, line, count, count, slope, offset), "parameter=first, given=Int, expected=LONG");
+            assertMisfit(session, fill(weights, line, count, first, offset, offset),
+                "parameter=slope, given=Double, expected=FLOAT");
+            assertMisfit(session, fill(weights, line, count, first, slope, weights),
+                "parameter=offset, given=Slice, expected=DOUBLE");
+            assertMisfit(session, fill(count, line, count, first, slope, offset), "parameter=weights, given=Int, expected=INTS");
+            // Too few, too many, none.
+            assertMisfit(session, fill(weights, line, count, first, slope), "given=5, expected=6", "offset", "DOUBLE");
+            assertMisfit(session, fill(weights, line, count, first, slope, offset, offset), "given=7, expected=6");
+            assertMisfit(session, fill(), "given=0, expected=6");
+            // In another order.
+            assertMisfit(session, fill(line, weights, count, first, slope, offset),
+                "parameter=weights, given=WRITE, expected=READ");
+            assertMisfit(session, fill(weights, line, first, count, slope, offset), "parameter=count, given=Long, expected=INT");
+            assertMisfit(session, fill(weights, line, count, first, offset, slope),
+                "parameter=slope, given=Double, expected=FLOAT");
+            segment.buffer(PAGE, 32).asDoubleBuffer().get(filled);
+            assertThat(filled).as("none of these ran").containsExactly(6, 13, 21, 30);
+        }
+    }
+
+    private static Request fill(Argument... arguments) {
+        Request.Builder request = Request.of(FILL);
+        for (Argument argument : arguments) {
+            request.arg(argument);
+        }
+        return request.build();
+    }
+
+    private static void assertMisfit(Session session, Request request, String... said) {
+        assertFails(ErrorCode.INVALID_ARGUMENT, session.submit(request)).hasMessageContaining("accelerator=" + FILL)
+            .hasMessageContainingAll(said);
     }
 
     @Test

@@ -43,10 +43,9 @@ record Edges(double sigma, double low, double high, Norm norm) implements Operat
     }
 
     @Override
-    public Applied apply(Images accelerators, BufferedImage image) throws InterruptedException {
+    public Applied apply(Images accelerators, BufferedImage image) {
         EdgeDetection options = EdgeDetection.defaults().sigma(sigma).thresholds(low, high);
         BufferedImage edges = new BufferedImage(image.getWidth(), image.getHeight(), BufferedImage.TYPE_BYTE_GRAY);
-        return Operation.await(edges,
-            accelerators.edgeDetectionAsync(image, edges, norm == Norm.L2 ? options.euclidean() : options));
+        return Applied.of(edges, accelerators.edgeDetection(image, edges, norm == Norm.L2 ? options.euclidean() : options));
     }
 }

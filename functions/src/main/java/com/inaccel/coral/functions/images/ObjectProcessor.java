@@ -73,18 +73,24 @@ final class ObjectProcessor {
      * Processes one object.
      *
      * @throws FunctionException where it cannot be; what never can be has been put aside
+     * @throws InterruptedException when the call's time is up: the object stays where it is, to be sent again
      */
     Report process(ObjectRef object, Plan plan) throws InterruptedException {
         ReentrantLock lock = locks.get(Math.floorMod(object.hashCode(), LOCKS));
-        lock.lockInterruptibly();
         String[] etag = {""};
         try {
-            return tryToProcess(object, plan, etag);
-        } catch (FunctionException failure) {
-            metrics.failed(failure.problem());
-            throw putAside(object, etag[0], failure);
-        } finally {
-            lock.unlock();
+            lock.lockInterruptibly();
+            try {
+                return tryToProcess(object, plan, etag);
+            } catch (FunctionException failure) {
+                metrics.failed(failure.problem());
+                throw putAside(object, etag[0], failure);
+            } finally {
+                lock.unlock();
+            }
+        } catch (InterruptedException e) {
+            metrics.failed(Problem.TIMEOUT);
+            throw e;
         }
     }
 

@@ -5,8 +5,6 @@ import com.inaccel.coral.Images;
 import com.inaccel.coral.Run;
 import java.awt.image.BufferedImage;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 
 /** Something that an accelerator does to an image, its arguments included. Immutable. */
 interface Operation {
@@ -19,25 +17,20 @@ interface Operation {
     /** Accelerators that it runs on. */
     Set<String> accelerators();
 
-    /** Waits for the device. The image is not changed. */
-    Applied apply(Images accelerators, BufferedImage image) throws InterruptedException;
-
-    /** Waits for a result; who is interrupted needs it no more. */
-    static Applied await(BufferedImage image, CompletableFuture<Run> running) throws InterruptedException {
-        try {
-            Run run = running.get();
-            return new Applied(image, String.join(" ", run.devices()), run.deviceNanos());
-        } catch (InterruptedException e) {
-            running.cancel(true);
-            throw e;
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof CoralException coral ? coral : new IllegalStateException(e.getCause());
-        }
-    }
+    /**
+     * Waits for the device. The image is not changed.
+     *
+     * @throws CoralException CANCELLED where this thread was interrupted: nobody needs the result any more
+     */
+    Applied apply(Images accelerators, BufferedImage image);
 
     /**
      * @param device ids of those that it ran on, with spaces between
      * @param deviceNanos that they copied and ran
      */
-    record Applied(BufferedImage image, String device, long deviceNanos) { }
+    record Applied(BufferedImage image, String device, long deviceNanos) {
+        static Applied of(BufferedImage image, Run run) {
+            return new Applied(image, String.join(" ", run.devices()), run.deviceNanos());
+        }
+    }
 }

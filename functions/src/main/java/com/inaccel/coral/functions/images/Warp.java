@@ -74,11 +74,11 @@ record Warp(double[] matrix, double angle, double scale, Interpolation interpola
     }
 
     @Override
-    public Applied apply(Images accelerators, BufferedImage image) throws InterruptedException {
+    public Applied apply(Images accelerators, BufferedImage image) {
         WarpAffine options = (matrix.length > 0 ? WarpAffine.of(matrix) : WarpAffine.of(aboutCenter(image))).border(border);
         BufferedImage warped = new BufferedImage(image.getWidth(), image.getHeight(), image.getType());
-        return Operation.await(warped,
-            accelerators.warpAffineAsync(image, warped, interpolation == Interpolation.NEAREST ? options.nearest() : options));
+        return Applied.of(warped,
+            accelerators.warpAffine(image, warped, interpolation == Interpolation.NEAREST ? options.nearest() : options));
     }
 
     private AffineTransform aboutCenter(BufferedImage image) {

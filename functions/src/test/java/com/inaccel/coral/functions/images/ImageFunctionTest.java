@@ -292,6 +292,59 @@ class ImageFunctionTest {
         assertThat(keys()).containsExactly("a.png");
     }
 
+    /** Somebody may install a bitstream: the object is neither processed nor put aside, and its sender sends it again. */
+    @Test
+    void shouldSendBackWhatNoBitstreamOffersAnAcceleratorFor() throws Exception {
+        put("a.png", Samples.png());
+        start("FUNCTION_HANDLER", Unoffered.class.getName());
+        String accelerator = Unoffered.PREFIX + "com.inaccel.vision.Image.CannyL1";
+
+        assertProblem(command("a.png"), 501, "NO_ACCELERATOR", "accelerator=" + accelerator);
+        assertProblem(image(""), 501, "NO_ACCELERATOR", "install a bitstream");
+
+        assertThat(metric("coral_function_calls_total{outcome=\"NO_ACCELERATOR\"}")).isEqualTo(2);
+        assertThat(metric("coral_function_objects_total{outcome=\"NO_ACCELERATOR\"}")).isEqualTo(1);
+        assertThat(metric("coral_function_dead_letters_total ")).isZero();
+        assertThat(keys()).containsExactly("a.png");
+        assertThat(Http.get(host.address(), "/readyz").text()).contains("missing=[" + accelerator + "]");
+        host.close();
+
+        start();
+        assertThat(outcome(command("a.png"))).isEqualTo("done");
+    }
+
+    /** Here because the device takes its time to be programmed. */
+    @Test
+    void shouldEndCallsWhoseTimeIsUpAndLoseNothing() throws Exception {
+        Map<String, String> slow = Map.of("coral.emulate", "xilinx/u250:1", "coral.emulate.programming", "3s");
+        slow.forEach(System::setProperty);
+        String devices = System.setProperty("coral.devices", "auto");
+        try {
+            put("a.png", Samples.png());
+            start("FUNCTION_TIMEOUT", "1s");
+
+            Reply reply = command("a.png");
+            assertProblem(reply, 504, "TIMEOUT", "FUNCTION_TIMEOUT");
+            while (metric("coral_function_calls_running ") > 0) {
+                Thread.onSpinWait(); // the answer does not wait for the call to let go
+            }
+            assertThat(metric("coral_function_calls_total{outcome=\"TIMEOUT\"}")).isEqualTo(1);
+            assertThat(metric("coral_function_objects_total{outcome=\"TIMEOUT\"}")).isEqualTo(1);
+            assertThat(metric("coral_function_dead_letters_total ")).isZero();
+            assertThat(keys()).containsExactly("a.png");
+
+            while (reply.status() == 504) { // as a broker of events does
+                reply = command("a.png");
+            }
+            assertThat(outcome(reply)).isEqualTo("done");
+            assertThat(keys()).containsExactly("a.png", "processed/edges/a.png");
+        } finally {
+            host.close(); // and the engine with it
+            slow.keySet().forEach(System::clearProperty);
+            System.setProperty("coral.devices", devices);
+        }
+    }
+
     @Test
     void shouldProcessAWholePrefixPageByPageWhateverFails() throws Exception {
         start();

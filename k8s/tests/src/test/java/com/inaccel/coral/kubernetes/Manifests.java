@@ -16,13 +16,17 @@ import io.kubernetes.client.openapi.models.V1ClusterRole;
 import io.kubernetes.client.openapi.models.V1ClusterRoleBinding;
 import io.kubernetes.client.openapi.models.V1ConfigMap;
 import io.kubernetes.client.openapi.models.V1DaemonSet;
+import io.kubernetes.client.openapi.models.V1Deployment;
 import io.kubernetes.client.openapi.models.V1Namespace;
 import io.kubernetes.client.openapi.models.V1Pod;
 import io.kubernetes.client.openapi.models.V1PodTemplateSpec;
 import io.kubernetes.client.openapi.models.V1PriorityClass;
 import io.kubernetes.client.openapi.models.V1Role;
 import io.kubernetes.client.openapi.models.V1RoleBinding;
+import io.kubernetes.client.openapi.models.V1Service;
 import io.kubernetes.client.openapi.models.V1ServiceAccount;
+import io.kubernetes.client.openapi.models.V1ServiceSpec;
+import io.kubernetes.client.openapi.models.V2HorizontalPodAutoscaler;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -42,8 +46,11 @@ final class Manifests {
         Map.entry("v1/ConfigMap", V1ConfigMap.class),
         Map.entry("v1/Namespace", V1Namespace.class),
         Map.entry("v1/Pod", V1Pod.class),
+        Map.entry("v1/Service", V1Service.class),
         Map.entry("v1/ServiceAccount", V1ServiceAccount.class),
         Map.entry("apps/v1/DaemonSet", V1DaemonSet.class),
+        Map.entry("apps/v1/Deployment", V1Deployment.class),
+        Map.entry("autoscaling/v2/HorizontalPodAutoscaler", V2HorizontalPodAutoscaler.class),
         Map.entry("rbac.authorization.k8s.io/v1/ClusterRole", V1ClusterRole.class),
         Map.entry("rbac.authorization.k8s.io/v1/ClusterRoleBinding", V1ClusterRoleBinding.class),
         Map.entry("rbac.authorization.k8s.io/v1/Role", V1Role.class),
@@ -96,9 +103,45 @@ final class Manifests {
                     check(resource.path("spec").path(part).path("template"), V1PodTemplateSpec.class);
                 }
             }
+        } else if (kind.equals("serving.knative.dev/v1/Service")) {
+            checkKnative(resource.deepCopy());
+        } else if (kind.equals("kubeless.io/v1beta1/Function")) {
+            checkKubeless(resource);
         } else {
             throw new AssertionError("no schema to check it with: " + kind);
         }
+    }
+
+    /** Its revisions are pod templates with a few fields more, whose probes get their ports from Knative. */
+    private static void checkKnative(ObjectNode resource) {
+        only(resource, "apiVersion", "kind", "metadata", "spec");
+        only(resource.get("spec"), "template", "traffic");
+        ObjectNode spec = (ObjectNode) resource.at("/spec/template/spec");
+        spec.remove(List.of("containerConcurrency", "timeoutSeconds", "idleTimeoutSeconds", "responseStartTimeoutSeconds"));
+        for (JsonNode container : spec.path("containers")) {
+            for (String probe : List.of("readinessProbe", "livenessProbe", "startupProbe")) {
+                if (container.at("/" + probe + "/httpGet") instanceof ObjectNode get && !get.has("port")) {
+                    get.put("port", 8080);
+                }
+            }
+        }
+        check(resource.at("/spec/template"), V1PodTemplateSpec.class);
+    }
+
+    private static void checkKubeless(JsonNode resource) {
+        only(resource, "apiVersion", "kind", "metadata", "spec");
+        only(resource.get("spec"), "runtime", "handler", "timeout", "function", "function-content-type", "checksum", "deps",
+            "service", "deployment", "horizontalPodAutoscaler");
+        check(resource.at("/spec/service"), V1ServiceSpec.class);
+        check(resource.at("/spec/deployment/spec/template"), V1PodTemplateSpec.class);
+    }
+
+    private static void only(JsonNode object, String... fields) {
+        object.fieldNames().forEachRemaining(name -> {
+            if (!List.of(fields).contains(name)) {
+                throw new AssertionError("unknown field: name=" + name + ", known=" + List.of(fields));
+            }
+        });
     }
 
     private static void check(JsonNode resource, Class<?> model) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.inaccel.coral.engine.EngineConfig;
+import com.inaccel.coral.functions.FunctionConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -66,6 +68,47 @@ class ManifestsTest {
     void shouldHoldApplicationsThatAnApiServerTakes(Path file) throws IOException {
         List<JsonNode> resources = Manifests.read(file);
         assertThat(resources).isNotEmpty().allSatisfy(Manifests::check);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"deployment,Deployment Service HorizontalPodAutoscaler", "knative,Service", "kubeless,Function"})
+    void shouldHoldFunctionsThatAnApiServerTakes(String file, String kinds) throws IOException {
+        List<JsonNode> resources = function(file);
+        assertThat(resources).allSatisfy(Manifests::check);
+        assertThat(resources).extracting(resource -> resource.path("kind").asText()).containsExactly(kinds.split(" "));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"deployment,/spec/template/spec/containers/0,readynessProbe", "knative,/spec/template/spec,concurrency",
+        "knative,/spec,replicas", "knative,/spec/template/spec/containers/0,resource", "kubeless,/spec,memory",
+        "kubeless,/spec/service,port", "kubeless,/spec/deployment/spec/template/spec,container"})
+    void shouldRefuseFunctionsThatAnApiServerRefuses(String file, String at, String field) throws IOException {
+        assertRefused(function(file).get(0), at, field);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"deployment", "knative"})
+    void shouldConfigureFunctionsWithWhatTheirHostUnderstands(String file) throws IOException {
+        JsonNode pod = function(file).get(0).at("/spec/template/spec");
+        JsonNode container = pod.at("/containers/0");
+        assertThat(container.at("/resources/limits").path("xilinx.com/fpga").asInt()).isEqualTo(1);
+        assertThat(container.at("/readinessProbe/httpGet/path").asText()).isEqualTo("/readyz");
+        Map<String, String> environment = new TreeMap<>();
+        container.path("env").forEach(one -> environment.put(one.path("name").asText(), one.path("value").asText()));
+        FunctionConfig config = FunctionConfig.of(environment); // throws where a variable is none of ours
+        if (pod.has("timeoutSeconds")) { // Knative's: the function says first what is wrong
+            assertThat(config.duration(FunctionConfig.Key.TIMEOUT).toSeconds()).isLessThan(pod.path("timeoutSeconds").asLong());
+        }
+    }
+
+    @Test
+    void shouldAskForAnFpgaByKubelessToo() throws IOException {
+        assertThat(function("kubeless").get(0).at("/spec/deployment/spec/template/spec/containers/0/resources/limits")
+            .path("xilinx.com/fpga").asInt()).isEqualTo(1);
+    }
+
+    private static List<JsonNode> function(String file) throws IOException {
+        return Manifests.read(K8S.resolve("functions").resolve(file + ".yaml"));
     }
 
     @Test
