@@ -54,12 +54,16 @@ final class FunctionOverhead {
         }
     }
 
-    /** On this very thread: the JDK's newer client would add hops between threads of its own. Returns what the function says of its time. */
+    /**
+     * On this very thread: the JDK's newer client would add hops between threads of its own. Not in streaming mode, in which its
+     * older one waits for a millisecond before each call, to see whether the connection has been closed.
+     *
+     * @return what the function says of its time
+     */
     private static String call(URI function, byte[] picture) throws IOException {
         HttpURLConnection connection = (HttpURLConnection) function.toURL().openConnection();
         connection.setDoOutput(true);
         connection.setRequestProperty("Content-Type", "image/png");
-        connection.setFixedLengthStreamingMode(picture.length);
         connection.getOutputStream().write(picture);
         if (connection.getResponseCode() != 200) {
             throw new IllegalStateException("the function refuses: status=" + connection.getResponseCode());
