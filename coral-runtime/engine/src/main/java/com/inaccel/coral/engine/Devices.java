@@ -103,7 +103,8 @@ final class Devices {
         Device base = found.<Device>map(cpu -> new OpenClDevice(id, cpu, /* copies= */ false)).orElseGet(this::host);
         try {
             opened.add(new EmulatedDevice(id, vendor, platform, config.bytes(Key.EMULATE_MEMORY),
-                config.duration(Key.EMULATE_PROGRAMMING), config.count(Key.EMULATE_UNITS), base));
+                config.duration(Key.EMULATE_PROGRAMMING), config.duration(Key.EMULATE_RUN), config.count(Key.EMULATE_UNITS),
+                base));
         } catch (RuntimeException | Error e) {
             base.close();
             throw e;

@@ -34,6 +34,7 @@ final class EmulatedDevice implements Device {
     private final Device base;
     private final DeviceInfo info;
     private final Duration programming;
+    private final Duration leastRun;
     private final int units;
     private final AtomicLong placedBytes = new AtomicLong();
     private final Object gate = new Object();
@@ -45,18 +46,25 @@ final class EmulatedDevice implements Device {
         this(id, vendor, platform, memoryBytes, programming, 1, base);
     }
 
+    EmulatedDevice(
+            String id, String vendor, String platform, long memoryBytes, Duration programming, int units, Device base) {
+        this(id, vendor, platform, memoryBytes, programming, Duration.ZERO, units, base);
+    }
+
     /**
      * Owns the wrapped device.
      *
+     * @param leastRun time that a run takes at least, without any of the processor's
      * @param units compute units of each accelerator, unless its bitstream has more
      */
-    EmulatedDevice(
-            String id, String vendor, String platform, long memoryBytes, Duration programming, int units, Device base) {
+    EmulatedDevice(String id, String vendor, String platform, long memoryBytes, Duration programming, Duration leastRun,
+            int units, Device base) {
         if (!base.sharesHostMemory()) {
             throw new IllegalArgumentException("base must share the host's memory: " + base.info());
         }
         this.base = base;
         this.programming = programming;
+        this.leastRun = leastRun;
         this.units = units;
         this.info = new DeviceInfo(id, vendor, platform, "emulated on " + base.info().description(), memoryBytes,
             base.info().computeUnits(), base.info().fallback());
@@ -229,6 +237,7 @@ final class EmulatedDevice implements Device {
 
         @Override
         public void run(Execution execution) {
+            long started = System.nanoTime();
             suffer();
             BoundArguments arguments = execution.arguments();
             HostSlice[] slices = new HostSlice[arguments.count()];
@@ -244,6 +253,7 @@ final class EmulatedDevice implements Device {
             }
             lane.run(new Execution(execution.bitstream(), execution.kernel(), arguments.over(slices),
                 execution.launches(), placements));
+            pause(leastRun.minusNanos(System.nanoTime() - started));
         }
 
         @Override

@@ -67,6 +67,8 @@ public final class EngineConfig {
             "Memory of one emulated device"),
         EMULATE_PROGRAMMING("coral.emulate.programming", Type.DURATION, "200ms", 0, 600_000,
             "Time that programming an emulated device takes"),
+        EMULATE_RUN("coral.emulate.run", Type.DURATION, "0ms", 0, 60_000,
+            "Least time that one run takes on an emulated device, whose processor is then as free as beside an FPGA"),
         EMULATE_UNITS("coral.emulate.units", Type.COUNT, "1", 1, 16,
             "Compute units of each accelerator on an emulated device, unless its bitstream has more"),
         SYSFS("coral.sysfs", Type.FILE, "/sys", "DIR",

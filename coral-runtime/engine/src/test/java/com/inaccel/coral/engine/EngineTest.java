@@ -105,6 +105,16 @@ class EngineTest {
     }
 
     @Test
+    void shouldEmulateDevicesWhoseRunsTakeLonger() {
+        EngineConfig config = EngineConfig.of(Map.of("coral.emulate", "xilinx/u250:1", "coral.emulate.programming", "0ms",
+            "coral.emulate.run", "25ms"));
+        try (Engine slow = Engine.start(config); EngineSession client = slow.open(TENANT)) {
+            EngineSegment a = client.allocate(4096);
+            assertThat(Vectors.get(client.submit(add(a, 0, a, 8, a, 32, 2))).runNanos()).isGreaterThanOrEqualTo(25_000_000);
+        }
+    }
+
+    @Test
     void shouldNameWhatIsInstalledForAnUnknownAccelerator() {
         requireFailure(session.submit(Request.of("com.example.Nothing").build()), ErrorCode.UNKNOWN_ACCELERATOR,
             "accelerator=com.example.Nothing", "xilinx/u250", ADD);

@@ -11,7 +11,7 @@
 //
 // u, v count from outLeft, outTop; x, y of the image's first pixel are left, top.
 
-#define COLUMNS 256      // whose coordinates are computed once for all rows of a strip
+#define COLUMNS 128      // whose coordinates are computed once for a strip; few enough that what they read stays in a core's cache
 #define NEAR (1L << 29)  // sums of two of these are ints
 #define FAR 0x1p40
 
