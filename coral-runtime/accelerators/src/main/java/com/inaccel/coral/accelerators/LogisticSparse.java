@@ -35,7 +35,12 @@ final class LogisticSparse extends LogisticRegression {
 
     @Override
     long partialDoubles(long columns, long features, long modelCount) {
-        return padded(columns * (features + 1) + modelCount);
+        return padded(step(columns) * (features + 1) + modelCount);
+    }
+
+    /** Doubles from one feature's sums to the next one's: a single column's coefficient follows its sum. */
+    private static long step(long columns) {
+        return columns == 1 ? 2 : columns;
     }
 
     @Override
@@ -105,7 +110,7 @@ final class LogisticSparse extends LogisticRegression {
         int blockRows = blockRows(shape);
         int blocks = blocks(shape.n(), blockRows);
         boolean weighted = arguments.bytesAt(weights) != 0;
-        Partial partial = new Partial(d + 1, columns, columns, 1, d + 1, shape.models(),
+        Partial partial = new Partial(d + 1, columns, (int) step(columns), 1, d + 1, shape.models(),
             (int) partialDoubles(columns, d, shape.models()));
         Scratch transposed = new Scratch(TRANSPOSED, (d + 1L) * columns * Double.BYTES);
         Scratch own = new Scratch(BLOCKS,
