@@ -19,6 +19,8 @@ final class LogisticSparse extends LogisticRegression {
     private static final int PARTIALS = 2;
 
     private static final int CHAINS = 4;
+    /** Non-zeros of a block for each of its sums, unless there are fewer in all. */
+    private static final double LEAST_VALUES_A_SUM = 8;
     private static final int GROUP_ROWS = 32;
     /** Rows of the transposed coefficients that one work-item writes. */
     private static final int TRANSPOSE_ROWS = 1024;
@@ -27,10 +29,12 @@ final class LogisticSparse extends LogisticRegression {
         super("GradientSparse", real, csr(real));
     }
 
-    /** A block's sums are as long as d, its rows much shorter. */
+    /** A block's sums are as long as d, its rows much shorter: it should be worth starting and adding up so many sums. */
     @Override
-    int blockRows(Shape shape) {
-        return blockRows(shape.n(), (long) shape.classes() * Math.max(16, shape.d()));
+    int blockRows(Arguments arguments, Shape shape) {
+        double rowValues = Math.max(1, nonZeros(arguments)) / (double) shape.n();
+        int worth = (int) Math.min(shape.n(), LEAST_VALUES_A_SUM * shape.d() / rowValues);
+        return blockRows(shape.n(), Math.max(LEAST_BLOCK_ROWS, worth), (long) shape.classes() * Math.max(16, shape.d()));
     }
 
     @Override
@@ -107,7 +111,7 @@ final class LogisticSparse extends LogisticRegression {
         Shape shape = shape(arguments);
         int d = shape.d();
         int columns = shape.columns();
-        int blockRows = blockRows(shape);
+        int blockRows = blockRows(arguments, shape);
         int blocks = blocks(shape.n(), blockRows);
         boolean weighted = arguments.bytesAt(weights) != 0;
         Partial partial = new Partial(d + 1, columns, (int) step(columns), 1, d + 1, shape.models(),
