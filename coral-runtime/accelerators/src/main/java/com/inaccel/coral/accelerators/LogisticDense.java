@@ -28,7 +28,7 @@ final class LogisticDense extends LogisticRegression {
     }
 
     @Override
-    int blockRows(Shape shape) {
+    int blockRows(Arguments arguments, Shape shape) {
         int least = Math.max(LEAST_WIDE_ROWS, Math.min(LEAST_BLOCK_ROWS, BLOCK_VALUES / shape.d()));
         return blockRows(shape.n(), least, 16L * shape.classes());
     }
@@ -102,7 +102,7 @@ final class LogisticDense extends LogisticRegression {
         Shape shape = shape(arguments);
         int d = shape.d();
         int columns = shape.columns();
-        int blockRows = blockRows(shape);
+        int blockRows = blockRows(arguments, shape);
         int blocks = blocks(shape.n(), blockRows);
         boolean weighted = arguments.bytesAt(weights) != 0;
         int stride = (int) padded(d + 1L);

@@ -72,7 +72,7 @@ abstract class LogisticRegression extends RowsAccelerator {
     }
 
     /** Not a matter of how many models there are: one's bits are the same alone and beside others. */
-    abstract int blockRows(Shape shape);
+    abstract int blockRows(Arguments arguments, Shape shape);
 
     /** Doubles of one block's partial. */
     abstract long partialDoubles(long columns, long features, long modelCount);
@@ -111,7 +111,7 @@ abstract class LogisticRegression extends RowsAccelerator {
     public final void reference(Arguments arguments) {
         Shape shape = shape(arguments);
         double[] w = doubles(arguments.bufferAt(coefficients), shape.columns() * (shape.d + 1));
-        int blockRows = blockRows(shape);
+        int blockRows = blockRows(arguments, shape);
         double[] sums = sumBlocks(blocks(shape.n, blockRows), block -> sumBlock(arguments, shape,
             rows(arguments, shape, w), block * blockRows, (int) Math.min(shape.n, (block + 1L) * blockRows)));
         arguments.bufferAt(result).asDoubleBuffer().put(0, sums);

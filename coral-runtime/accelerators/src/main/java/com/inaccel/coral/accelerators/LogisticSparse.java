@@ -19,6 +19,8 @@ final class LogisticSparse extends LogisticRegression {
     private static final int PARTIALS = 2;
 
     private static final int CHAINS = 4;
+    /** Non-zeros of a block for each of its sums, unless there are fewer in all. */
+    private static final double LEAST_VALUES_A_SUM = 8;
     private static final int GROUP_ROWS = 32;
     /** Rows of the transposed coefficients that one work-item writes. */
     private static final int TRANSPOSE_ROWS = 1024;
@@ -27,15 +29,22 @@ final class LogisticSparse extends LogisticRegression {
         super("GradientSparse", real, csr(real));
     }
 
-    /** A block's sums are as long as d, its rows much shorter. */
+    /** A block's sums are as long as d, its rows much shorter: it should be worth starting and adding up so many sums. */
     @Override
-    int blockRows(Shape shape) {
-        return blockRows(shape.n(), (long) shape.classes() * Math.max(16, shape.d()));
+    int blockRows(Arguments arguments, Shape shape) {
+        double rowValues = Math.max(1, nonZeros(arguments)) / (double) shape.n();
+        int worth = (int) Math.min(shape.n(), LEAST_VALUES_A_SUM * shape.d() / rowValues);
+        return blockRows(shape.n(), Math.max(LEAST_BLOCK_ROWS, worth), (long) shape.classes() * Math.max(16, shape.d()));
     }
 
     @Override
     long partialDoubles(long columns, long features, long modelCount) {
-        return padded(columns * (features + 1) + modelCount);
+        return padded(step(columns) * (features + 1) + modelCount);
+    }
+
+    /** Doubles from one feature's sums to the next one's: a single column's coefficient follows its sum. */
+    private static long step(long columns) {
+        return columns == 1 ? 2 : columns;
     }
 
     @Override
@@ -102,10 +111,10 @@ final class LogisticSparse extends LogisticRegression {
         Shape shape = shape(arguments);
         int d = shape.d();
         int columns = shape.columns();
-        int blockRows = blockRows(shape);
+        int blockRows = blockRows(arguments, shape);
         int blocks = blocks(shape.n(), blockRows);
         boolean weighted = arguments.bytesAt(weights) != 0;
-        Partial partial = new Partial(d + 1, columns, columns, 1, d + 1, shape.models(),
+        Partial partial = new Partial(d + 1, columns, (int) step(columns), 1, d + 1, shape.models(),
             (int) partialDoubles(columns, d, shape.models()));
         Scratch transposed = new Scratch(TRANSPOSED, (d + 1L) * columns * Double.BYTES);
         Scratch own = new Scratch(BLOCKS,

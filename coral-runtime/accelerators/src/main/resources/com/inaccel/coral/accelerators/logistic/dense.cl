@@ -4,7 +4,9 @@
 //
 // Each row is used twice, for its margins and for the gradient, with the link between them. So rows go in groups that stay
 // in a core's cache: margins of the group, 8 rows' links as one vector, then the group's part of the gradient. Both
-// products run in tiles held in registers; while the second one runs, the next group's rows are fetched.
+// products run in tiles held in registers; while the second one runs, the next group's rows are fetched, but for a single
+// column without 512-bit registers: such a pass only waits for memory, and what hardware fetches ahead comes soonest when
+// rows are read one after another and nothing else is asked for.
 
 #define COLUMN_TILE 4
 
@@ -41,13 +43,16 @@ INLINE void fetch(__global const REAL* x, const int t, const long ahead)
 }
 
 // Registers hold 16 vectors of 8 doubles where they are 512 bits wide; elsewhere 8 at the most, and the rest must do for
-// the operands. So tiles are computed in parts there.
+// the operands. So tiles are computed in parts there. A single column's rows are fetched half by the products, half by the
+// gradient: those whose number has the bits of FETCHED_ROWS.
 #ifdef __AVX512F__
 #define PART_ROWS(ROWS, COLUMNS) ROWS
 #define PART_COLUMNS(COLUMNS) COLUMNS
+#define FETCHED_ROWS 4
 #else
-#define PART_ROWS(ROWS, COLUMNS) ((COLUMNS) == 1 ? 4 : 2)
+#define PART_ROWS(ROWS, COLUMNS) ((COLUMNS) == 1 ? 1 : 2)
 #define PART_COLUMNS(COLUMNS) ((COLUMNS) == 1 ? 1 : 2)
+#define FETCHED_ROWS 0
 #endif
 
 // Inner products of ROWS rows with COLUMNS columns, eight or sixteen in all: a[column * ROWS + row]. Fetches half of the
@@ -206,7 +211,7 @@ GRADIENT_TAIL(gradient_tail_2, 2)
 GRADIENT_TAIL(gradient_tail_4, 4)
 
 #define TILE_ARGUMENTS x + t, rows, d, multipliers + (long) c * groupRows, groupRows, sums + (long) c * stride + t, stride, \
-    c ? 0 : columns == 1 ? 4 : -1, ahead
+    c ? 0 : columns == 1 ? FETCHED_ROWS : -1, ahead
 #define TAIL_ARGUMENTS x, t, rows, d, end, multipliers + (long) c * groupRows, groupRows, sums + (long) c * stride, stride
 #define STRIP(TILE4, TILE2, TILE1, width) { \
     int c = 0; \

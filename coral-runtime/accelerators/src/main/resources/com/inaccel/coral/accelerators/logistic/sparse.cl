@@ -3,7 +3,8 @@
 //   gradient   the chain takes the nonzeros of a row in order
 //
 // Coefficients and sums are transposed, so that one nonzero meets all columns side by side: up to 32 of them in registers.
-// Rows go in groups, as in dense.cl: a group's nonzeros stay in a core's cache between their two uses.
+// Rows go in groups, as in dense.cl: a group's nonzeros stay in a core's cache between their two uses. A single column's
+// coefficients and sums lie in pairs: what the first use of a nonzero fetched, often from far, the second one finds near.
 //
 // The rows are shared memory that a client may still write. Whatever it holds, no access may leave the buffers: row ranges
 // are clamped, columns outside [0, d) are skipped, and each value that is checked is read exactly once (volatile), lest it
@@ -13,8 +14,11 @@
 #define TILE 32     // columns
 #define TRANSPOSE_ROWS 1024    // what one work-item writes
 
-// Doubles of one block's partial: [d x columns: gradient | columns: sums of multipliers | losses: models | padding].
-#define PARTIAL(columns, d, models) (((long) (columns) * ((d) + 1) + (models) + 7) / 8 * 8)
+// Doubles from one feature's sums to the next one's: a single column's coefficient follows its sum.
+#define STEP(columns) ((columns) == 1 ? 2 : (columns))
+
+// Doubles of one block's partial: [d x STEP: gradient | STEP: sums of multipliers | losses: models | padding].
+#define PARTIAL(columns, d, models) (((long) STEP(columns) * ((d) + 1) + (models) + 7) / 8 * 8)
 
 // Scratch doubles of one block: margins by columns, the same by rows, then lanes.
 #define SCRATCH(columns, models) ((long) (columns) * (2 * GROUP + 8) + 8L * (models))
@@ -50,20 +54,20 @@ SERIAL void coefficient_transpose(__global const double* restrict coefficients, 
 // Where a tile's l-th vector begins: the last one ends with the tile, and may overlap the one before.
 #define AT(l, COUNT, WIDTH) ((l) < COUNT - 1 ? (l) * WIDTH : width - WIDTH)
 
-#define STEP(chain, COUNT, WIDTH) { \
+#define NONZERO(chain, COUNT, WIDTH) { \
     const int t = read_once(indices + p + chain); \
     if ((uint) t < (uint) d) { \
         const double##WIDTH v = (double) values[p + chain]; \
         _Pragma("unroll") for (int l = 0; l < COUNT; l++) \
-            a[4 * l + chain] = fma(v, LOAD##WIDTH(w + (long) t * columns + AT(l, COUNT, WIDTH)), a[4 * l + chain]); \
+            a[4 * l + chain] = fma(v, LOAD##WIDTH(w + (long) t * step + AT(l, COUNT, WIDTH)), a[4 * l + chain]); \
     } \
 }
 
 // The product of the nonzeros first..last-1 with COUNT vectors of WIDTH columns, `width` columns in all, and the offsets.
-//   w    the tile's first column of the transposed coefficients
+//   w    the tile's first column of the transposed coefficients; the next feature's lie `step` on
 #define PRODUCT(WIDTH, COUNT) \
 INLINE void product_##WIDTH##x##COUNT(__global const int* indices, __global const REAL* values, const int first, \
-    const int last, __global const double* w, const int columns, const int width, const int d, \
+    const int last, __global const double* w, const int step, const int width, const int d, \
     __global double* margins) \
 { \
     double##WIDTH a[4 * COUNT]; \
@@ -71,21 +75,21 @@ INLINE void product_##WIDTH##x##COUNT(__global const int* indices, __global cons
     _Pragma("unroll") for (int e = 0; e < 4 * COUNT; e++) \
         a[e] = 0; \
     for (; last - p >= 4; p += 4) { \
-        STEP(0, COUNT, WIDTH) \
-        STEP(1, COUNT, WIDTH) \
-        STEP(2, COUNT, WIDTH) \
-        STEP(3, COUNT, WIDTH) \
+        NONZERO(0, COUNT, WIDTH) \
+        NONZERO(1, COUNT, WIDTH) \
+        NONZERO(2, COUNT, WIDTH) \
+        NONZERO(3, COUNT, WIDTH) \
     } \
     if (p < last) \
-        STEP(0, COUNT, WIDTH) \
+        NONZERO(0, COUNT, WIDTH) \
     if (last - p > 1) \
-        STEP(1, COUNT, WIDTH) \
+        NONZERO(1, COUNT, WIDTH) \
     if (last - p > 2) \
-        STEP(2, COUNT, WIDTH) \
+        NONZERO(2, COUNT, WIDTH) \
     _Pragma("unroll") for (int l = 0; l < COUNT; l++) { \
         const int at = AT(l, COUNT, WIDTH); \
         STORE##WIDTH(((a[4 * l] + a[4 * l + 2]) + (a[4 * l + 1] + a[4 * l + 3])) \
-            + LOAD##WIDTH(w + (long) d * columns + at), margins + at); \
+            + LOAD##WIDTH(w + (long) d * step + at), margins + at); \
     } \
 }
 
@@ -94,7 +98,7 @@ INLINE void product_##WIDTH##x##COUNT(__global const int* indices, __global cons
 //   sums    the tile's first column
 #define ADDITION(WIDTH, COUNT) \
 INLINE void addition_##WIDTH##x##COUNT(__global const int* indices, __global const REAL* values, const int first, \
-    const int last, __global double* sums, const int columns, const int width, const int d, \
+    const int last, __global double* sums, const int step, const int width, const int d, \
     __global const double* multipliers) \
 { \
     double##WIDTH m[COUNT]; \
@@ -104,7 +108,7 @@ INLINE void addition_##WIDTH##x##COUNT(__global const int* indices, __global con
         const int t = read_once(indices + p); \
         if ((uint) t < (uint) d) { \
             const double##WIDTH v = (double) values[p]; \
-            __global double* sum = sums + (long) t * columns; \
+            __global double* sum = sums + (long) t * step; \
             double##WIDTH g[COUNT]; \
             _Pragma("unroll") for (int l = 0; l < COUNT; l++) \
                 g[l] = fma(m[l], v, LOAD##WIDTH(sum + AT(l, COUNT, WIDTH))); \
@@ -123,7 +127,7 @@ EACH_TILE(ADDITION)
     for (int from = 0; from < columns; from += TILE) { \
         const int width = min(TILE, columns - from); \
         if (columns == 1) \
-            F##_1x1(TILE_ARGUMENTS(matrix, row, 1)); \
+            F##_1x1(TILE_ARGUMENTS(matrix, row, 2)); \
         else if (width > 24) \
             F##_8x4(TILE_ARGUMENTS(matrix, row, columns)); \
         else if (width > 16) \
@@ -143,7 +147,7 @@ EACH_TILE(ADDITION)
         else \
             F##_1x1(TILE_ARGUMENTS(matrix, row, columns)); \
     }
-#define TILE_ARGUMENTS(matrix, row, stride) indices, values, first[r], last[r], matrix + from, stride, width, d, row + from
+#define TILE_ARGUMENTS(matrix, row, step) indices, values, first[r], last[r], matrix + from, step, width, d, row + from
 
 INLINE void block_gradient(__global const int* restrict rowStarts, __global const int* restrict indices,
     __global const REAL* restrict values, __global const int* restrict labels, __global const double* restrict weights,
@@ -159,9 +163,12 @@ INLINE void block_gradient(__global const int* restrict rowStarts, __global cons
     __global double* byRow = columns == 1 ? margins : margins + (long) columns * GROUP;
     __global double* lanes = margins + (long) columns * 2 * GROUP;
     __global double* sums = partials + block * PARTIAL(columns, d, models);
+    __global const double* w = columns == 1 ? sums + 1 : transposed;
 
     for (long e = 0; e < PARTIAL(columns, d, models); e += 8)
         vstore8((double8)(0), 0, sums + e);
+    for (int t = 0; t <= d && columns == 1; t++)
+        sums[2L * t + 1] = transposed[t];
     for (int c = 0; c < columns + models; c++)
         vstore8((double8)(0), c, lanes);
     for (int i = begin; i < end; i += GROUP) {
@@ -171,7 +178,7 @@ INLINE void block_gradient(__global const int* restrict rowStarts, __global cons
             first[r] = clamp(read_once(rowStarts + i + r), 0, nnz);
             last[r] = clamp(read_once(rowStarts + i + r + 1), first[r], nnz);
             __global double* row = byRow + (long) r * columns;
-            FOR_COLUMNS(product, transposed, row)
+            FOR_COLUMNS(product, w, row)
         }
         for (int c = 0; c < columns && columns > 1; c++)
             for (int r = 0; r < rows; r++)
@@ -192,9 +199,9 @@ INLINE void block_gradient(__global const int* restrict rowStarts, __global cons
         }
     }
     for (int c = 0; c < columns; c++)
-        sums[(long) d * columns + c] = lanes_sum(vload8(c, lanes));
+        sums[(long) d * STEP(columns) + c] = lanes_sum(vload8(c, lanes));
     for (int model = 0; model < models; model++)
-        sums[(d + 1L) * columns + model] = lanes_sum(vload8(columns + model, lanes));
+        sums[(d + 1L) * STEP(columns) + model] = lanes_sum(vload8(columns + model, lanes));
 }
 
 #define GRADIENT(NAME, CLASSES, MODELS) \
