@@ -31,7 +31,8 @@ final class Fairness {
     private Fairness() { }
 
     /** @param jain index of the device time that the tenants got: 1 where all got the same, 1/n where one got all */
-    private record Run(double requestsPerSecond, double jain, double reprogrammingsPerSecond, double longestWaitSeconds) { }
+    private record Run(double requestsPerSecond, double jain, double reprogrammingsPerSecond, double medianWaitSeconds,
+            double p99WaitSeconds, double longestWaitSeconds) { }
 
     static Map<String, Object> measure(Path scratch, double seconds) throws IOException, InterruptedException {
         List<String> options = new ArrayList<>(List.of("--emulate", EMULATE, "--emulate-programming", PROGRAMMING,
@@ -78,8 +79,9 @@ final class Fairness {
                 tenant.stop();
             }
             double[] shares = tenants.stream().mapToDouble(Tenant::deviceNanos).toArray();
+            Latencies waits = new Latencies(tenants.stream().flatMapToLong(Tenant::waitNanos).toArray());
             return new Run(tenants.stream().mapToLong(Tenant::finished).sum() / took, jain(shares), reprogrammings / took,
-                tenants.stream().mapToLong(Tenant::longestWaitNanos).max().getAsLong() / 1e9);
+                waits.micros(0.5) / 1e6, waits.micros(0.99) / 1e6, waits.micros(1) / 1e6);
         } finally {
             tenants.forEach(Tenant::close);
         }
@@ -105,16 +107,19 @@ final class Fairness {
     private static Map<String, Object> report(Run alone, Run together) {
         double least = fewestReprogrammingsPerSecond(Work.Kind.values().length, DEVICES, together.longestWaitSeconds);
         TextTable table = new TextTable("on 2 emulated FPGAs, 4 bitstreams", "requests/s", "Jain's index",
-            "reprogrammings/s", "longest wait s");
-        table.row("one client, all accelerators", text(alone.requestsPerSecond, 0), "",
-            text(alone.reprogrammingsPerSecond, 2), text(alone.longestWaitSeconds, 2));
-        table.row(CLIENTS + " clients, one each", text(together.requestsPerSecond, 0), text(together.jain, 4),
-            text(together.reprogrammingsPerSecond, 2), text(together.longestWaitSeconds, 2));
+            "reprogrammings/s", "wait p50 s", "p99", "longest");
+        row(table, "one client, all accelerators", "", alone);
+        row(table, CLIENTS + " clients, one each", text(together.jain, 4), together);
         System.out.println(table);
         System.out.printf(Locale.ROOT, "throughput of many: %.1f %% of one's; reprogrammings: %.2f times the fewest with these "
             + "waits (%.2f/s)%n%n", 100 * together.requestsPerSecond / alone.requestsPerSecond,
             together.reprogrammingsPerSecond / least, least);
         return Map.of("alone", alone, "together", together, "fewestReprogrammingsPerSecond", least);
+    }
+
+    private static void row(TextTable table, String who, String jain, Run run) {
+        table.row(who, text(run.requestsPerSecond, 0), jain, text(run.reprogrammingsPerSecond, 2),
+            text(run.medianWaitSeconds, 2), text(run.p99WaitSeconds, 2), text(run.longestWaitSeconds, 2));
     }
 
     private static String text(double value, int digits) {

@@ -55,7 +55,7 @@ final class Flood {
         double[] millis = {waits.micros(0.5) / 1e3, waits.micros(0.99) / 1e3, waits.micros(1) / 1e3};
         table.row("one small request at a time", Integer.toString(small.size()), text(millis[0]), text(millis[1]),
             text(millis[2]));
-        table.row("the flood", Long.toString(flood.finished()), "", "", text(flood.longestWaitNanos() / 1e6));
+        table.row("the flood", Long.toString(flood.finished()), "", "", text(flood.waitNanos().max().orElse(0) / 1e6));
         System.out.println(table);
         double bound = boundSeconds(flood.longestWorkNanos() / 1e9);
         System.out.printf(Locale.ROOT, "no small request may wait for more than %.1f s (docs/scheduling.md)%n%n", bound);

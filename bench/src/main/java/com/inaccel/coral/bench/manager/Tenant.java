@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.LongStream;
 
 /**
  * One client of one allocation, which keeps a number of requests of each of its works in flight until it is told to stop.
@@ -25,7 +26,8 @@ final class Tenant implements AutoCloseable {
     /** Guarded by this, like the rest. */
     private long deviceNanos;
     private long finished;
-    private long longestWaitNanos;
+    /** Of each that was submitted in that time, also where it ended later. */
+    private final LongStream.Builder waitNanos = LongStream.builder();
     private long longestWorkNanos;
 
     private record Slot(Work work, int index) { }
@@ -59,8 +61,9 @@ final class Tenant implements AutoCloseable {
         return finished;
     }
 
-    synchronized long longestWaitNanos() {
-        return longestWaitNanos;
+    /** Of each that was submitted while it measured; once it has stopped, and once only. */
+    synchronized LongStream waitNanos() {
+        return waitNanos.build();
     }
 
     /** That a device worked on one request. */
@@ -73,7 +76,8 @@ final class Tenant implements AutoCloseable {
         try {
             while (!stopping) {
                 Slot slot = free.take();
-                slot.work.submit(slot.index).whenComplete((completion, problem) -> ended(slot, completion, problem));
+                boolean watched = measuring;
+                slot.work.submit(slot.index).whenComplete((completion, problem) -> ended(slot, watched, completion, problem));
             }
             for (int i = 0; i < slots; i++) {
                 free.take();
@@ -83,20 +87,28 @@ final class Tenant implements AutoCloseable {
         }
     }
 
-    private void ended(Slot slot, Completion completion, Throwable problem) {
+    private void ended(Slot slot, boolean watched, Completion completion, Throwable problem) {
         if (problem != null) {
             failure.compareAndSet(null, problem);
             stopping = true;
-        } else if (measuring) {
+        } else {
             synchronized (this) {
-                long worked = completion.transferNanos() + completion.runNanos();
-                deviceNanos += worked;
-                longestWorkNanos = Math.max(longestWorkNanos, worked);
-                longestWaitNanos = Math.max(longestWaitNanos, completion.queueNanos());
-                finished++;
+                count(completion, watched);
             }
         }
         free.add(slot);
+    }
+
+    private void count(Completion completion, boolean watched) {
+        if (watched) {
+            waitNanos.add(completion.queueNanos());
+        }
+        if (measuring) {
+            long worked = completion.transferNanos() + completion.runNanos();
+            deviceNanos += worked;
+            longestWorkNanos = Math.max(longestWorkNanos, worked);
+            finished++;
+        }
     }
 
     /** Lets what is in flight end. */
