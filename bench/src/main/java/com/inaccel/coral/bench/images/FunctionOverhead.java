@@ -17,20 +17,20 @@ import java.util.Map;
 
 /** What a call of a function costs beyond decoding, the kernel and encoding: in host, client and manager, and on the way there. */
 final class FunctionOverhead {
-    private static final int WARM_UP = 1500;
     private static final int WIDTH = 320;
     private static final int HEIGHT = 240;
 
     private FunctionOverhead() { }
 
-    static Map<String, Object> measure(Path scratch, int calls) throws IOException, InterruptedException {
+    /** @param warmUp calls that do not count */
+    static Map<String, Object> measure(Path scratch, int warmUp, int calls) throws IOException, InterruptedException {
         try (ManagerProcess manager = ManagerProcess.start(scratch.resolve("overhead"), List.of());
                 LocalFunction function = LocalFunction.start(FunctionCalls.home(), manager.address(), Map.of())) {
             byte[] picture = FunctionCalls.picture(WIDTH, HEIGHT, BufferedImage.TYPE_BYTE_GRAY, "png", 1);
             double[] whole = new double[calls];
             double[] beyond = new double[calls];
             double[] accelerate = new double[calls];
-            for (int call = -Math.min(WARM_UP, calls); call < calls; call++) {
+            for (int call = -warmUp; call < calls; call++) {
                 long start = System.nanoTime();
                 String timing = call(function.address(), picture);
                 double millis = (System.nanoTime() - start) / 1e6;

@@ -29,6 +29,11 @@ public final class FunctionsBench implements Callable<Integer> {
         description = "timed calls of overhead (${DEFAULT-VALUE})")
     private int calls;
 
+    /** Until then the compilers of three JVMs compete with the calls for the processor. */
+    @Option(names = "--warm-up", defaultValue = "5000", paramLabel = "N",
+        description = "calls of overhead before those that are timed (${DEFAULT-VALUE})")
+    private int warmUp;
+
     @Option(names = "--seconds", defaultValue = "20", paramLabel = "S", description = "that busy is measured (${DEFAULT-VALUE})")
     private double seconds;
 
@@ -63,7 +68,7 @@ public final class FunctionsBench implements Callable<Integer> {
                 Map<String, Object> measured = new LinkedHashMap<>();
                 switch (part) {
                     case "kernels" -> measured.putAll(Kernels.measure(rounds));
-                    case "overhead" -> measured.putAll(FunctionOverhead.measure(scratch.directory(), calls));
+                    case "overhead" -> measured.putAll(FunctionOverhead.measure(scratch.directory(), warmUp, calls));
                     case "busy" -> measured.putAll(BusyDevices.measure(scratch.directory(), seconds));
                     default -> passed &= FunctionSoak.run(scratch.directory(), images, functionKills, managerKills, measured);
                 }

@@ -25,6 +25,11 @@ public final class ManagerBench implements Callable<Integer> {
         description = "timed calls of each contestant of overhead (${DEFAULT-VALUE})")
     private int calls;
 
+    /** Until then compilers in both JVMs keep a core for whole time slices of 3 ms, and p99 tells of nothing else. */
+    @Option(names = "--warm-up", defaultValue = "30000", paramLabel = "N",
+        description = "calls of each before those that are timed (${DEFAULT-VALUE})")
+    private int warmUp;
+
     @Option(names = "--seconds", defaultValue = "10", paramLabel = "S",
         description = "that each of rate, fairness and flood is measured (${DEFAULT-VALUE})")
     private double seconds;
@@ -63,7 +68,7 @@ public final class ManagerBench implements Callable<Integer> {
             for (String part : PARTS.stream().filter(parts::contains).toList()) {
                 Map<String, Object> measured = new LinkedHashMap<>();
                 switch (part) {
-                    case "overhead" -> measured.putAll(Overhead.measure(scratch.directory(), calls));
+                    case "overhead" -> measured.putAll(Overhead.measure(scratch.directory(), warmUp, calls));
                     case "rate" -> measured.putAll(Rate.measure(scratch.directory(), seconds));
                     case "fairness" -> measured.putAll(Fairness.measure(scratch.directory(), seconds));
                     case "flood" -> measured.putAll(Flood.measure(scratch.directory(), seconds));

@@ -16,11 +16,11 @@ import java.util.function.IntBinaryOperator;
 final class Overhead {
     /** Calls of one contestant before it is the next one's turn: what disturbs the machine hits all of them. */
     private static final int BLOCK = 500;
-    private static final int WARM_UP_BLOCKS = 10;
 
     private Overhead() { }
 
-    static Map<String, Object> measure(Path scratch, int calls) throws IOException, InterruptedException {
+    /** @param warmUp calls of each that do not count */
+    static Map<String, Object> measure(Path scratch, int warmUp, int calls) throws IOException, InterruptedException {
         Map<String, long[]> nanos = new LinkedHashMap<>();
         try (DirectCall direct = new DirectCall();
                 ManagerProcess manager = ManagerProcess.start(scratch.resolve("overhead"), List.of());
@@ -34,7 +34,7 @@ final class Overhead {
             contestants.put("through the manager", (a, b) -> added(far, a, b));
             int blocks = Math.max(1, calls / BLOCK);
             contestants.keySet().forEach(name -> nanos.put(name, new long[blocks * BLOCK]));
-            for (int block = -WARM_UP_BLOCKS; block < blocks; block++) {
+            for (int block = -warmUp / BLOCK; block < blocks; block++) {
                 int from = block * BLOCK;
                 contestants.forEach((name, call) -> time(call, from, nanos.get(name)));
             }

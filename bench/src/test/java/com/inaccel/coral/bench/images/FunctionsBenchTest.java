@@ -30,7 +30,7 @@ class FunctionsBenchTest {
 
     @Test
     void shouldMeasureWhatACallCostsBeyondItsWork() throws Exception {
-        JsonNode overhead = run("overhead", "--calls", "20").get("overhead");
+        JsonNode overhead = run("overhead", "--warm-up", "20", "--calls", "20").get("overhead");
 
         assertThat(overhead.at("/beyond decode, kernel, encode/p50Millis").asDouble()).isPositive();
         assertThat(overhead.get("coldStartSeconds").asDouble()).isPositive();
