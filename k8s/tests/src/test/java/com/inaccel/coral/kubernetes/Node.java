@@ -44,6 +44,8 @@ import java.util.stream.Stream;
  */
 final class Node implements AutoCloseable {
     private static final String NAMESPACE = "default";
+    /** What Spark's names for its drivers end with. */
+    private static final String DRIVER_SERVICE = "-driver-svc." + NAMESPACE + ".svc";
     private static final int SYNC_MILLIS = 50;
 
     private final KubernetesClient api;
@@ -155,7 +157,7 @@ final class Node implements AutoCloseable {
         return environment;
     }
 
-    /** Where its mounts really are, by where they ought to be; empty while one is missing. */
+    /** Where its mounts really are, by where they ought to be; empty while one, or what a name in one stands for, is missing. */
     private Optional<Map<String, String>> volumes(Pod pod, Container container, String address) {
         Map<String, String> paths = new HashMap<>();
         Map<String, Volume> volumes =
@@ -181,13 +183,21 @@ final class Node implements AutoCloseable {
         }
         Map<String, String> names = volume.getConfigMap().getItems().stream()
             .collect(Collectors.toMap(KeyToPath::getKey, KeyToPath::getPath));
+        Map<String, String> texts = new HashMap<>();
         Optional.ofNullable(map.getData()).orElse(Map.of()).forEach((key, text) -> {
             if (names.isEmpty() || names.containsKey(key)) {
-                try {
-                    Files.writeString(to.resolve(names.getOrDefault(key, key)), really(text, paths));
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
+                texts.put(names.getOrDefault(key, key), really(text, paths));
+            }
+        });
+        // Spark makes the service after the pod. On a cluster its name is looked up again and again; here only now.
+        if (texts.values().stream().anyMatch(text -> text.contains(DRIVER_SERVICE))) {
+            return false;
+        }
+        texts.forEach((name, text) -> {
+            try {
+                Files.writeString(to.resolve(name), text);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
         });
         return true;
