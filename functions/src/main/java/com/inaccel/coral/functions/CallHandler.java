@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +35,8 @@ final class CallHandler implements HttpHandler {
     private final HostMetrics metrics;
     private final long bodyLimit;
     private final Duration timeout;
+    /** Calls whose answer has not been sent whole. */
+    private final AtomicInteger unanswered = new AtomicInteger();
 
     CallHandler(FunctionHost host, CallRunner runner, HostMetrics metrics, FunctionConfig config) {
         this.host = host;
@@ -64,18 +67,30 @@ final class CallHandler implements HttpHandler {
     }
 
     private void call(HttpExchange exchange) throws IOException {
-        long start = System.nanoTime();
-        Optional<Answer> answer; // empty: another thread answers, and the exchange is no more to be touched by this one
+        unanswered.incrementAndGet();
+        boolean elsewhere = false; // another thread answers then, and the exchange is no more to be touched by this one
         try {
-            answer = answer(exchange, start);
+            long start = System.nanoTime();
+            Optional<Answer> answer = answerOrFailure(exchange, start);
+            elsewhere = answer.isEmpty();
+            if (!elsewhere) {
+                finish(exchange, start, answer.get());
+            }
+        } finally {
+            if (!elsewhere) {
+                unanswered.decrementAndGet();
+            }
+        }
+    }
+
+    private Optional<Answer> answerOrFailure(HttpExchange exchange, long start) throws IOException {
+        try {
+            return answer(exchange, start);
         } catch (FunctionException e) {
-            answer = Optional.of(failure(e.problem(), e.getMessage()));
+            return Optional.of(failure(e.problem(), e.getMessage()));
         } catch (RuntimeException | Error e) {
             LOG.error("call failed in the host: path={}", exchange.getRequestURI().getPath(), e);
-            answer = Optional.of(failure(Problem.HANDLER_FAILED, "the function host failed: cause=" + e + "; its log says where"));
-        }
-        if (answer.isPresent()) {
-            finish(exchange, start, answer.get());
+            return Optional.of(failure(Problem.HANDLER_FAILED, "the function host failed: cause=" + e + "; its log says where"));
         }
     }
 
@@ -90,7 +105,13 @@ final class CallHandler implements HttpHandler {
             finish(exchange, start, failure(timeUp.problem(), timeUp.getMessage()));
         } catch (IOException e) {
             LOG.debug("nobody waits for the answer any more: cause={}", e.getMessage());
+        } finally {
+            unanswered.decrementAndGet();
         }
+    }
+
+    boolean hasAnsweredAll() {
+        return unanswered.get() == 0;
     }
 
     private Optional<Answer> answer(HttpExchange exchange, long start) throws IOException {

@@ -100,8 +100,14 @@ final class CallRunner implements AutoCloseable {
             throw timeUp();
         }
         Running running = new Running();
+        Future<?> deadline;
+        try {
+            deadline = clock.schedule(() -> expire(running, late), left, TimeUnit.NANOSECONDS);
+        } catch (RuntimeException | Error noClock) {
+            place.giveBack();
+            throw noClock;
+        }
         all.add(running);
-        Future<?> deadline = clock.schedule(() -> expire(running, late), left, TimeUnit.NANOSECONDS);
         Answer answer = null;
         Throwable failure = null;
         try {

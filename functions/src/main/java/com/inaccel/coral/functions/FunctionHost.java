@@ -45,6 +45,7 @@ public final class FunctionHost implements AutoCloseable {
     /** Why there is no function; empty where there is one. */
     private final Optional<FunctionException> missing;
     private final CallRunner runner;
+    private final CallHandler handler;
     private final HttpServer server;
     private final ExecutorService connections;
     private volatile boolean stopping;
@@ -65,7 +66,8 @@ public final class FunctionHost implements AutoCloseable {
         });
         runner = new CallRunner(function, config.count(FunctionConfig.Key.CONCURRENCY), metrics, connections);
         server.setExecutor(connections);
-        server.createContext("/", new CallHandler(this, runner, metrics, config));
+        handler = new CallHandler(this, runner, metrics, config);
+        server.createContext("/", handler);
     }
 
     private static HttpServer listen(FunctionConfig config) throws IOException {
@@ -143,14 +145,14 @@ public final class FunctionHost implements AutoCloseable {
     }
 
     /**
-     * Stops: says so at {@code /readyz}; still takes calls for as long as routers need to notice; waits for those that run;
-     * interrupts what runs even then.
+     * Stops: says so at {@code /readyz}; still takes calls for as long as routers need to notice; waits for those that run, and
+     * for their answers to have been sent; interrupts what runs even then.
      */
     @Override
     public void close() {
         stopping = true;
         boolean interrupted = waitUntil(config.duration(FunctionConfig.Key.LINGER), () -> false);
-        interrupted |= waitUntil(config.duration(FunctionConfig.Key.DRAIN), () -> runner.running() == 0);
+        interrupted |= waitUntil(config.duration(FunctionConfig.Key.DRAIN), () -> runner.running() == 0 && handler.hasAnsweredAll());
         int left = runner.running();
         if (left > 0) {
             LOG.warn("calls cut off: count={}, waited={}", left, config.duration(FunctionConfig.Key.DRAIN));

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
@@ -237,6 +238,29 @@ class FunctionHostTest {
         assertThat(running.get().text()).isEqualTo("went on");
         stopping.join();
         assertThatThrownBy(() -> Http.get(host.address(), "/healthz")).isInstanceOf(IOException.class);
+    }
+
+    /** The function has returned, but its caller takes his time to read. */
+    @Test
+    void shouldSendAnswersWholeBeforeItStops() throws Exception {
+        start(GATED);
+        byte[] body = new byte[24 << 20]; // more than the kernel keeps between the two
+        Arrays.fill(body, (byte) 'x');
+        try (Socket caller = new Socket(host.address().getHost(), host.address().getPort())) {
+            caller.getOutputStream().write(("POST /echo HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: " + body.length
+                + "\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+            caller.getOutputStream().write(body);
+            while (!Http.get(host.address(), "/metrics").text().contains("coral_function_calls_total{outcome=\"ok\"} 1")) {
+                Thread.onSpinWait();
+            }
+            Thread stopping = new Thread(host::close);
+            stopping.start();
+            stopping.join(500);
+            assertThat(stopping.isAlive()).as("waits for the caller").isTrue();
+            String answer = new String(caller.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+            assertThat(answer.length() - answer.indexOf("\r\n\r\n") - 4).isEqualTo(body.length);
+            stopping.join();
+        }
     }
 
     @Test
