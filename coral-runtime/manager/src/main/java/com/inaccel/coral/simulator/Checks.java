@@ -1,6 +1,6 @@
 package com.inaccel.coral.simulator;
 
-import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -16,12 +16,10 @@ final class Checks {
         });
     }
 
-    static void known(String what, String name, Iterable<String> names) {
-        List<String> all = new ArrayList<>();
-        names.forEach(all::add);
-        if (!all.contains(name)) {
-            throw new IllegalArgumentException("unknown " + what + ": name=" + name + ", known=" + all
-                + ScenarioFile.suggestion(name, all));
+    static void known(String what, String name, Collection<String> names) {
+        if (!names.contains(name)) {
+            throw new IllegalArgumentException("unknown " + what + ": name=" + name + ", known=" + names
+                + ScenarioFile.suggestion(name, names));
         }
     }
 

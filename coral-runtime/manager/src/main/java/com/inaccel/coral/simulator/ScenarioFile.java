@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -153,7 +154,7 @@ final class ScenarioFile {
         return String.valueOf(problem.getOriginalMessage()).lines().reduce((first, next) -> first + " " + next.strip()).orElse("");
     }
 
-    static String suggestion(String word, List<String> known) {
+    static String suggestion(String word, Collection<String> known) {
         return Spelling.nearest(word, known).map(nearest -> "; did you mean " + nearest + "?").orElse("");
     }
 }

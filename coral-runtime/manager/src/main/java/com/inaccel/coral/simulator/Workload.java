@@ -108,6 +108,7 @@ final class Workload {
         private final int atOnce;
         private final long thinkNanos;
         private final double[] weights;
+        private final double allWeights;
         private int timer;
         private Runnable whenEnded = () -> outstanding--;
 
@@ -120,6 +121,7 @@ final class Workload {
             this.thinkNanos = thinkNanos;
             weights = accelerators.stream().mapToDouble(name -> group.accelerators().isEmpty() ? 1
                 : group.accelerators().getOrDefault(name, 0.0)).toArray();
+            allWeights = Arrays.stream(weights).reduce(0, Double::sum); // in order: sum() rounds otherwise
         }
 
         void startAtRandom(double perSecond) {
@@ -166,11 +168,7 @@ final class Workload {
         }
 
         private int drawAccelerator() {
-            double sum = 0;
-            for (double weight : weights) {
-                sum += weight;
-            }
-            double drawn = random.nextDouble(sum);
+            double drawn = random.nextDouble(allWeights);
             int accelerator = 0;
             while (drawn >= weights[accelerator] && accelerator < weights.length - 1) {
                 drawn -= weights[accelerator++];

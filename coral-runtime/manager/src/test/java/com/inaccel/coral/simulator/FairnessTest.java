@@ -23,11 +23,17 @@ class FairnessTest {
         }
     }
 
+    /** Of a device's time, for so many seconds. */
+    private static Fairness bothAskForAll(Tenant first, Tenant second, long seconds) {
+        Fairness fairness = of(first, second);
+        ask(fairness, first, 0, seconds, seconds);
+        ask(fairness, second, 0, seconds, seconds);
+        return fairness;
+    }
+
     @Test
     void shouldBeOneWhereEverybodyGotTheSame() {
-        Fairness fairness = of(ONE, TWO);
-        ask(fairness, ONE, 0, 10, 10);
-        ask(fairness, TWO, 0, 10, 10);
+        Fairness fairness = bothAskForAll(ONE, TWO, 10);
         fairness.got(ONE, 0, 5 * SECOND);
         fairness.got(TWO, 5 * SECOND, 10 * SECOND);
         assertThat(fairness.index(10 * SECOND)).isEqualTo(1, within(1e-9));
@@ -35,18 +41,14 @@ class FairnessTest {
 
     @Test
     void shouldBeAHalfWhereOneOfTwoGotAll() {
-        Fairness fairness = of(ONE, TWO);
-        ask(fairness, ONE, 0, 10, 10);
-        ask(fairness, TWO, 0, 10, 10);
+        Fairness fairness = bothAskForAll(ONE, TWO, 10);
         fairness.got(ONE, 0, 10 * SECOND);
         assertThat(fairness.index(10 * SECOND)).isEqualTo(0.5, within(1e-9));
     }
 
     @Test
     void shouldGoByShare() {
-        Fairness fairness = of(ONE, DOUBLE);
-        ask(fairness, ONE, 0, 10, 10);
-        ask(fairness, DOUBLE, 0, 10, 10);
+        Fairness fairness = bothAskForAll(ONE, DOUBLE, 10);
         fairness.got(ONE, 0, 3 * SECOND);
         fairness.got(DOUBLE, 3 * SECOND, 9 * SECOND);
         assertThat(fairness.index(10 * SECOND)).isEqualTo(1, within(1e-9));
@@ -64,9 +66,7 @@ class FairnessTest {
 
     @Test
     void shouldNotMakeUpInOneWindowForAnother() {
-        Fairness fairness = of(ONE, TWO);
-        ask(fairness, ONE, 0, 20, 20);
-        ask(fairness, TWO, 0, 20, 20);
+        Fairness fairness = bothAskForAll(ONE, TWO, 20);
         fairness.got(ONE, 0, 10 * SECOND);
         fairness.got(TWO, 10 * SECOND, 20 * SECOND);
         assertThat(fairness.index(20 * SECOND)).isEqualTo(0.5, within(1e-9));

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.inaccel.coral.engine.EngineConfig;
 import com.inaccel.coral.functions.FunctionConfig;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,12 +28,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ManifestsTest {
     private static final Path K8S = Path.of(System.getProperty("basedir")).resolve("..").normalize();
 
-    static Stream<Path> userFiles() throws IOException {
-        try (Stream<Path> files = Files.walk(K8S)) {
-            return files.filter(file -> file.getParent().equals(K8S.resolve("spark-submit"))
-                || file.getParent().equals(K8S.resolve("spark-operator"))).filter(file -> file.toString().endsWith(".yaml"))
-                .sorted().toList().stream();
-        }
+    static Stream<Path> userFiles() {
+        return Stream.of("spark-operator", "spark-submit").flatMap(directory ->
+            Stream.of(K8S.resolve(directory).toFile().listFiles((in, name) -> name.endsWith(".yaml"))))
+            .map(File::toPath).sorted();
     }
 
     @ParameterizedTest
