@@ -78,9 +78,7 @@ final class DirectCall implements AutoCloseable {
         CL.clSetKernelArg(kernel, 3, Sizeof.cl_int, Pointer.to(new int[] {1}));
         CL.clSetKernelArg(kernel, 4, Sizeof.cl_int, Pointer.to(new int[] {CHUNK}));
         CL.clEnqueueNDRangeKernel(queue, kernel, 1, null, new long[] {1}, new long[] {1}, 0, null, null);
-        ByteBuffer mapped =
-            CL.clEnqueueMapBuffer(queue, vectors[2], true, CL.CL_MAP_READ, 0, Float.BYTES, 0, null, null, null);
-        CL.clEnqueueUnmapMemObject(queue, vectors[2], mapped, 0, null, null);
+        CL.clEnqueueReadBuffer(queue, vectors[2], true, 0, Float.BYTES, Pointer.to(host[2]), 0, null, null); // in place
         return host[2].get(0);
     }
 

@@ -12,8 +12,8 @@ import java.util.Optional;
 /**
  * Frames over one socket: a 4-byte big-endian length, then that many bytes of protobuf. Trusts nothing that it receives.
  *
- * <p>{@link #read} and {@link #takeDescriptor} belong to one reader thread; sending is serialised by this object.
- * {@link #shutdown} may come from anywhere and makes reader and senders fail; the reader thread closes, as its last act.
+ * <p>Reading and {@link #takeDescriptor} belong to one thread at a time; sending is serialised by this object.
+ * {@link #shutdown} may come from anywhere and makes reader and senders fail; the last who reads closes.
  */
 public final class FrameChannel implements AutoCloseable {
     /** Version of coral.proto; clients and managers of different versions refuse each other. */
@@ -70,6 +70,11 @@ public final class FrameChannel implements AutoCloseable {
             throw new FrameException("frame is not a message of this protocol: bytes=" + length + ", cause="
                 + e.getMessage());
         }
+    }
+
+    /** Waits for input, or for the end of it: false when there is none in that time. For the thread that reads. */
+    boolean awaitInput(int millis) throws IOException {
+        return in.hasRemaining() || socket.awaitInput(millis);
     }
 
     /** Whether more has been received than was read. For the thread that reads. */

@@ -52,6 +52,7 @@ final class LibC {
     static final int SOL_SOCKET = 1;
     static final int SO_PEERCRED = 17;
     static final int SCM_RIGHTS = 1;
+    static final short POLLIN = 1;
     static final int MSG_CTRUNC = 8;
     static final int MSG_DONTWAIT = 0x40;
     static final int MSG_NOSIGNAL = 0x4000;
@@ -95,6 +96,8 @@ final class LibC {
     static native long sendmsg(int descriptor, long header, int flags);
 
     static native long recvmsg(int descriptor, long header, int flags);
+
+    static native int poll(long descriptors, long count, int millis);
 
     static native int shutdown(int descriptor, int how);
 

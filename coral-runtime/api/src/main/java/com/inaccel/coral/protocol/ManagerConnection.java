@@ -12,8 +12,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One connection to one manager. Until {@link #start} its owner reads the answers itself; from then on its reader thread
- * does, and closes it as its last act.
+ * One connection to one manager. Until {@link #start} its owner reads the answers itself; from then on its reader
+ * does, whose thread closes it as its last act.
  */
 final class ManagerConnection implements AutoCloseable {
     /** A manager sends one with each answer to allocate; more than that many waiting means that it does not play fair. */
@@ -23,7 +23,6 @@ final class ManagerConnection implements AutoCloseable {
     private final String address;
     private final FrameChannel channel;
     private Wire.Welcome welcome;
-    private Reader reader;
 
     private ManagerConnection(String address, FrameChannel channel) {
         this.address = address;
@@ -123,23 +122,15 @@ final class ManagerConnection implements AutoCloseable {
         }
     }
 
-    /** Gives the connection to a reader thread of its own, which passes the answers to the session. */
-    void start(SocketSession session) {
-        reader = new Reader(session);
+    /** Gives the connection to a reader of its own, which passes the answers to the session. */
+    AnswerReader start(SocketSession session) {
+        AnswerReader reader = new AnswerReader(session, this, channel);
         try {
             reader.start();
         } catch (OutOfMemoryError e) {
             throw new CoralException(ErrorCode.INTERNAL, "no thread left to read the manager's answers: address="
                 + address + "; give the process more threads", e);
         }
-    }
-
-    /** Whether the calling thread is the one that takes in this session's answers, and so must not wait for one. */
-    static boolean isReaderOf(SocketSession session) {
-        return Thread.currentThread() instanceof Reader reader && reader.belongsTo(session);
-    }
-
-    Thread reader() {
         return reader;
     }
 
@@ -180,33 +171,5 @@ final class ManagerConnection implements AutoCloseable {
     private static String clientName() {
         String command = System.getProperty("sun.java.command", "java").split(" ", 2)[0];
         return command.substring(0, Math.min(command.length(), MAX_CLIENT_NAME));
-    }
-
-    private final class Reader extends Thread {
-        private final SocketSession session;
-
-        Reader(SocketSession session) {
-            super("coral-session-reader " + address);
-            this.session = session;
-            setDaemon(true);
-        }
-
-        boolean belongsTo(SocketSession candidate) {
-            return session == candidate;
-        }
-
-        @Override
-        public void run() {
-            String cause = "closed by the manager";
-            try (channel) {
-                ManagerMessage message;
-                while ((message = channel.read(ManagerMessage.parser()).orElse(null)) != null) {
-                    session.dispatch(message, ManagerConnection.this);
-                }
-            } catch (IOException e) {
-                cause = e.getMessage();
-            }
-            session.broke(ManagerConnection.this, cause);
-        }
     }
 }

@@ -27,8 +27,9 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * A session with a node manager over its Unix socket.
  *
- * <p>Callers send on their own threads; one reader thread takes the answers in and completes the futures, so what is
- * chained to a future without an executor runs there and must not wait for this session.
+ * <p>Callers send on their own threads. An {@link AnswerReader}, on its own thread or on that of a caller who waits, takes
+ * the answers in and completes the futures, so what is chained to a future without an executor runs there and must not
+ * wait for this session.
  *
  * <p>When the connection breaks, a {@link Reconnection} looks for the manager's successor. What is asked meanwhile waits
  * for it, and what had been asked is asked again, except requests that a broken-off run may have spoiled the input of:
@@ -56,8 +57,8 @@ public final class SocketSession implements Session {
     /** Guarded by the gate, like what follows: null while there is none. */
     private ManagerConnection connection;
     private Reconnection reconnection;
-    /** Of the latest connection, and after that broke too: it releases the segments of what is lost with it. */
-    private Thread reader;
+    /** Of the latest connection, and after that broke too: it releases the segments of what is lost with it. Read freely. */
+    private volatile AnswerReader reader;
     private long correlations;
 
     private SocketSession(Path socket, Duration reconnect) {
@@ -97,10 +98,9 @@ public final class SocketSession implements Session {
 
     /** With the gate held. */
     private void use(ManagerConnection next) {
-        next.start(this);
+        reader = next.start(this);
         welcome = next.welcome();
         connection = next;
-        reader = next.reader();
     }
 
     @Override
@@ -156,13 +156,14 @@ public final class SocketSession implements Session {
     public void close() {
         end(new CoralException(ErrorCode.SESSION_CLOSED, "session was closed: address=" + address
             + "; close it after its last request"));
-        Thread lastReader;
+        AnswerReader lastReader = reader;
+        if (!lastReader.isReading()) {
+            awaitEnd(lastReader); // first: it may have yet to start the other
+        }
         Thread reconnector;
         synchronized (gate) {
-            lastReader = reader;
             reconnector = reconnection;
         }
-        awaitEnd(lastReader); // first: it may have yet to start the other
         awaitEnd(reconnector);
         segments.forEach(SocketSegment::close);
     }
@@ -239,12 +240,26 @@ public final class SocketSession implements Session {
         }
     }
 
-    private <T> T await(CompletableFuture<T> answer) {
-        if (ManagerConnection.isReaderOf(this)) {
+    boolean awaitsNothing() {
+        return outstanding.isEmpty();
+    }
+
+    /** By a thread that is about to wait for the answer: sees to it that somebody takes it in. */
+    void awaitAnswer(CompletableFuture<?> answer) {
+        if (answer.isDone() || Thread.currentThread().isInterrupted()) {
+            return;
+        }
+        AnswerReader current = reader;
+        if (current.isReading() || AnswerReader.isOf(this)) {
             throw new CoralException(ErrorCode.INVALID_ARGUMENT, "would wait for itself: thread="
                 + Thread.currentThread().getName()
                 + "; chain what waits for the session with the Async methods of the future");
         }
+        current.readFor(answer);
+    }
+
+    private <T> T await(CompletableFuture<T> answer) {
+        awaitAnswer(answer);
         try {
             return answer.get();
         } catch (InterruptedException e) {
@@ -262,7 +277,7 @@ public final class SocketSession implements Session {
             + ", cause=" + why + "; open a new session and submit again", cause);
     }
 
-    /** On the connection's reader thread. */
+    /** On the thread that reads from the connection. */
     void dispatch(ManagerMessage message, ManagerConnection from) {
         Outstanding<?> asked = outstanding.remove(message.getCorrelation());
         try {
@@ -392,6 +407,7 @@ public final class SocketSession implements Session {
             end = reason;
             if (connection != null) {
                 connection.shutdown();
+                reader.takeUp();
             }
             if (reconnection != null) {
                 reconnection.giveUp();

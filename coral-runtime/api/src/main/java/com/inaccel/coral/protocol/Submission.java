@@ -9,6 +9,7 @@ import com.inaccel.coral.protocol.Wire.ManagerMessage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A request's future, which keeps the mappings of its segments until the manager says that it has ended. */
@@ -87,6 +88,18 @@ final class Submission extends Outstanding<Completion> {
     void fail(CoralException failure) {
         releaseSegments();
         super.fail(failure);
+    }
+
+    @Override
+    public Completion get() throws InterruptedException, ExecutionException {
+        session.awaitAnswer(this);
+        return super.get();
+    }
+
+    @Override
+    public Completion join() {
+        session.awaitAnswer(this);
+        return super.join();
     }
 
     @Override

@@ -27,16 +27,20 @@ public final class UnixSocket implements AutoCloseable {
     /** Longest path of a socket in UTF-8; the kernel has room for one zero more. */
     public static final int MAX_PATH_BYTES = 107;
 
+    private static final int FOR_EVER = -1;
+
     /** What the kernel vouches for about the process that connected. */
     public record Peer(int pid, int uid) { }
 
     private final int descriptor;
     private final Message outgoing = new Message();
     private final Message incoming = new Message();
+    private final Input input;
     private boolean closed;
 
     private UnixSocket(int descriptor) {
         this.descriptor = descriptor;
+        this.input = new Input(descriptor);
     }
 
     public static UnixSocket connect(Path path) throws IOException {
@@ -125,11 +129,14 @@ public final class UnixSocket implements AutoCloseable {
         incoming.point(buffer);
         incoming.expectDescriptors();
         long received;
-        do {
-            received = LibC.recvmsg(descriptor, incoming.address, LibC.MSG_CMSG_CLOEXEC);
-        } while (received < 0 && LibC.errno() == LibC.EINTR);
-        if (received < 0) {
-            throw failure("receive");
+        while ((received = LibC.recvmsg(descriptor, incoming.address, LibC.MSG_CMSG_CLOEXEC | LibC.MSG_DONTWAIT)) < 0) {
+            int errno = LibC.errno();
+            if (errno == LibC.EAGAIN) {
+                // Whoever waits in recvmsg is woken also when the peer takes out what it was sent.
+                awaitInput(FOR_EVER);
+            } else if (errno != LibC.EINTR) {
+                throw failure("receive");
+            }
         }
         incoming.takeDescriptors(descriptors);
         if (received == 0) {
@@ -137,6 +144,18 @@ public final class UnixSocket implements AutoCloseable {
         }
         buffer.position(buffer.position() + (int) received);
         return (int) received;
+    }
+
+    /**
+     * Waits until there is something to receive, or the peer has closed; false when neither happens in that time. For the
+     * thread that receives.
+     */
+    boolean awaitInput(int millis) throws IOException {
+        int ready = LibC.poll(input.address, 1, millis);
+        if (ready < 0 && LibC.errno() != LibC.EINTR) {
+            throw failure("poll");
+        }
+        return ready > 0;
     }
 
     /** Ends both directions: whoever waits in this socket, here or at the peer, is woken. */
@@ -183,6 +202,16 @@ public final class UnixSocket implements AutoCloseable {
     private static SocketException failure(String call) {
         int errno = LibC.errno();
         return new SocketException(call + ": " + LibC.strerror(errno));
+    }
+
+    /** A {@code struct pollfd} that asks for input: descriptor (4 bytes), events (2), what happened (2). */
+    private static final class Input {
+        private final ByteBuffer struct = ByteBuffer.allocateDirect(2 * Integer.BYTES).order(ByteOrder.nativeOrder());
+        private final long address = Pointer.nativeValue(Native.getDirectBufferPointer(struct));
+
+        Input(int descriptor) {
+            struct.putInt(0, descriptor).putShort(Integer.BYTES, LibC.POLLIN);
+        }
     }
 
     /**

@@ -6,7 +6,6 @@ import com.inaccel.coral.DeviceInfo;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.accelerators.Accelerator.Launch;
 import com.inaccel.coral.accelerators.Accelerator.Operand;
-import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -356,27 +355,21 @@ final class OpenClDevice implements Device {
         }
 
         /**
-         * Mapping is what makes a kernel's writes visible through the host's pointer. The queue is in order, so the last
-         * map is also the wait for everything before it.
+         * Reading a buffer to where it lies already moves nothing, but is what makes a kernel's writes visible there, and waits
+         * for them. Mapping would too; JOCL wakes a thread of its own for each unmapping, though.
          */
         private void publishInPlace(Execution execution) {
-            int last = -1;
-            for (int i = 0; i < execution.placements().length; i++) {
+            boolean read = false;
+            for (int i = 0; i < execution.placements().length && !execution.launches().isEmpty(); i++) {
                 if (writes(execution, i)) {
-                    last = i;
+                    HostSlice slice = execution.arguments().slice(i);
+                    CL.clEnqueueReadBuffer(queue(), memory(execution, i), true, 0, slice.lengthBytes(),
+                        Pointer.to(slice.buffer()), 0, null, null);
+                    read = true;
                 }
             }
-            if (last < 0 || execution.launches().isEmpty()) {
+            if (!read) {
                 finish();
-                return;
-            }
-            for (int i = 0; i <= last; i++) {
-                if (writes(execution, i)) {
-                    cl_mem memory = memory(execution, i);
-                    ByteBuffer mapped = CL.clEnqueueMapBuffer(queue(), memory, i == last, CL.CL_MAP_READ, 0,
-                        execution.arguments().slice(i).lengthBytes(), 0, null, null, null);
-                    CL.clEnqueueUnmapMemObject(queue(), memory, mapped, 0, null, null);
-                }
             }
         }
 
