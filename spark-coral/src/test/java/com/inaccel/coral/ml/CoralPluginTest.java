@@ -55,6 +55,7 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +63,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import scala.collection.JavaConverters;
 
 /** What Spark shows of Coral: the plugin's counters as Prometheus reads them, the stages' accumulators, fallbacks. */
+@Tag("own-spark")
 class CoralPluginTest {
     /** A task may fail once. Started before {@link SparkTest}'s, which finds it. */
     private static final SparkSession SPARK = SparkSession.builder().master("local[2, 2]").appName("coral plugin")

@@ -4,9 +4,11 @@ import com.inaccel.coral.ml.classification.LogisticRegression;
 import com.inaccel.coral.ml.clustering.KMeans;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /** MLlib's own suites, unchanged but for the class that they instantiate. */
+@Tag("own-spark")
 class MllibSuitesTest {
     @TestFactory
     Stream<DynamicTest> shouldPassMllibsKMeansSuite() throws ReflectiveOperationException {

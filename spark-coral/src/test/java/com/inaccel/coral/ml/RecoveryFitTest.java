@@ -45,6 +45,7 @@ class RecoveryFitTest {
 
     @BeforeEach
     void start() throws IOException {
+        assertThat(Inside.sharedMemoryInUse()).as("what is in use later is the fit's").isZero();
         startManager();
         spark().conf().set("spark.coral.address", "unix:" + root.resolve("coral.sock"));
         spark().conf().set("spark.coral.reconnect", "60s");
