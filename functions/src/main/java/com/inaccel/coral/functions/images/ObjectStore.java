@@ -20,6 +20,7 @@ import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3ClientBuilder;
+import software.amazon.awssdk.services.s3.S3Configuration;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
 import software.amazon.awssdk.services.s3.model.NoSuchBucketException;
@@ -77,6 +78,9 @@ final class ObjectStore implements AutoCloseable {
         S3ClientBuilder builder = S3Client.builder()
             .httpClientBuilder(UrlConnectionHttpClient.builder())
             .forcePathStyle(config.flag(FunctionConfig.Key.S3_PATH_STYLE))
+            // What is sent is in memory, and can be signed as a whole. Chunks end with a signature after the last byte of
+            // the object, and a store that has answered by then hangs up on who still sends it.
+            .serviceConfiguration(S3Configuration.builder().chunkedEncodingEnabled(false).build())
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED) // not every store knows the others
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED);
         if (!endpoint.isEmpty()) {
