@@ -1,5 +1,6 @@
 package com.inaccel.coral.bench.images;
 
+import com.inaccel.coral.bench.support.Latencies;
 import com.inaccel.coral.bench.support.ManagerProcess;
 import com.inaccel.coral.bench.support.TextTable;
 import com.inaccel.coral.functions.local.LocalFunction;
@@ -9,7 +10,6 @@ import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.net.URI;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -27,18 +27,18 @@ final class FunctionOverhead {
         try (ManagerProcess manager = ManagerProcess.start(scratch.resolve("overhead"), List.of());
                 LocalFunction function = LocalFunction.start(FunctionCalls.home(), manager.address(), Map.of())) {
             byte[] picture = FunctionCalls.picture(WIDTH, HEIGHT, BufferedImage.TYPE_BYTE_GRAY, "png", 1);
-            double[] whole = new double[calls];
-            double[] beyond = new double[calls];
-            double[] accelerate = new double[calls];
+            long[] whole = new long[calls];
+            long[] beyond = new long[calls];
+            long[] accelerate = new long[calls];
             for (int call = -warmUp; call < calls; call++) {
                 long start = System.nanoTime();
                 String timing = call(function.address(), picture);
-                double millis = (System.nanoTime() - start) / 1e6;
+                long took = System.nanoTime() - start;
                 if (call >= 0) {
                     Map<String, Double> stages = FunctionCalls.stages(timing);
-                    whole[call] = millis;
-                    beyond[call] = millis - stages.get("decode") - stages.get("device") - stages.get("encode");
-                    accelerate[call] = stages.get("accelerate") - stages.get("device");
+                    whole[call] = took;
+                    beyond[call] = took - nanos(stages.get("decode") + stages.get("device") + stages.get("encode"));
+                    accelerate[call] = nanos(stages.get("accelerate") - stages.get("device"));
                 }
             }
             TextTable table = new TextTable("one call at a time, " + WIDTH + " x " + HEIGHT + " grey", "p50 ms", "p99 ms");
@@ -74,11 +74,14 @@ final class FunctionOverhead {
         return connection.getHeaderField("Server-Timing");
     }
 
-    private static void report(TextTable table, Map<String, Object> figures, String what, double[] millis) {
-        double[] sorted = millis.clone();
-        Arrays.sort(sorted);
-        double p50 = sorted[sorted.length / 2];
-        double p99 = sorted[(int) (sorted.length * 0.99)];
+    private static long nanos(double millis) {
+        return (long) (millis * 1e6);
+    }
+
+    private static void report(TextTable table, Map<String, Object> figures, String what, long[] nanos) {
+        Latencies times = new Latencies(nanos);
+        double p50 = times.micros(0.5) / 1e3;
+        double p99 = times.micros(0.99) / 1e3;
         table.row(what, String.format(Locale.ROOT, "%.2f", p50), String.format(Locale.ROOT, "%.2f", p99));
         figures.put(what, Map.of("p50Millis", p50, "p99Millis", p99));
     }

@@ -35,6 +35,7 @@ final class FunctionSoak {
     private static final String BUCKET = "soak";
     private static final int SENDERS = 8;
     private static final double TWICE = 0.05;
+    private static final int MOST_TOLD = 5;
     private static final int PICTURES = 16;
     private static final int WIDTH = 48;
     private static final int HEIGHT = 32;
@@ -219,6 +220,8 @@ final class FunctionSoak {
         if (!missing.isEmpty() || there.size() != expected.size()) {
             wrong.add("objects=" + there.size() + ", expected=" + expected.size() + ", missing=" + missing.size());
         }
+        there.stream().filter(key -> !expected.contains(key)).limit(MOST_TOLD).forEach(key -> wrong.add("not expected: key="
+            + key + ", object=" + new String(s3.get(BUCKET, key), StandardCharsets.UTF_8)));
         wrong.addAll(differing(s3));
         double connections = FunctionCalls.metric(address, "process_open_fds");
         double memory = manager.metric("coral_shared_memory_used_bytes");
@@ -253,6 +256,6 @@ final class FunctionSoak {
                 wrong.add("another result: key=" + key(i));
             }
         }
-        return wrong.size() > 5 ? wrong.subList(0, 5) : wrong;
+        return wrong.subList(0, Math.min(wrong.size(), MOST_TOLD));
     }
 }

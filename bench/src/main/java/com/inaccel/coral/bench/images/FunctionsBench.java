@@ -1,11 +1,8 @@
 package com.inaccel.coral.bench.images;
 
-import com.inaccel.coral.bench.Figures;
-import com.inaccel.coral.bench.support.Scratch;
+import com.inaccel.coral.bench.Parts;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,10 +13,8 @@ import picocli.CommandLine.Spec;
 @Command(name = "functions", mixinStandardHelpOptions = true, usageHelpAutoWidth = true, sortOptions = false,
     description = "Measure image functions, and their accelerators against OpenCV.")
 public final class FunctionsBench implements Callable<Integer> {
-    private static final List<String> PARTS = List.of("kernels", "overhead", "busy", "soak");
-
-    @Option(names = "--only", split = ",", paramLabel = "PART", description = "of kernels, overhead, busy, soak")
-    private List<String> parts = PARTS;
+    @Option(names = "--only", split = ",", paramLabel = "PART", description = "of kernels, overhead, busy, soak (all)")
+    private List<String> parts = List.of();
 
     @Option(names = "--rounds", defaultValue = "21", paramLabel = "N",
         description = "timed rounds of each pair of contestants of kernels (${DEFAULT-VALUE})")
@@ -57,25 +52,11 @@ public final class FunctionsBench implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<String> unknown = parts.stream().filter(part -> !PARTS.contains(part)).toList();
-        if (!unknown.isEmpty()) {
-            throw new IllegalArgumentException("unknown parts: only=" + unknown + ", known=" + PARTS);
-        }
-        Map<String, Object> figures = Figures.begin(spec);
-        boolean passed = true;
-        try (Scratch scratch = Scratch.create("coral-bench-")) {
-            for (String part : PARTS.stream().filter(parts::contains).toList()) {
-                Map<String, Object> measured = new LinkedHashMap<>();
-                switch (part) {
-                    case "kernels" -> measured.putAll(Kernels.measure(rounds));
-                    case "overhead" -> measured.putAll(FunctionOverhead.measure(scratch.directory(), warmUp, calls));
-                    case "busy" -> measured.putAll(BusyDevices.measure(scratch.directory(), seconds));
-                    default -> passed &= FunctionSoak.run(scratch.directory(), images, functionKills, managerKills, measured);
-                }
-                figures.put(part, measured);
-            }
-        }
-        Figures.write(figures, json);
-        return passed ? 0 : 1;
+        return new Parts()
+            .with("kernels", scratch -> Kernels.measure(rounds))
+            .with("overhead", scratch -> FunctionOverhead.measure(scratch, warmUp, calls))
+            .with("busy", scratch -> BusyDevices.measure(scratch, seconds))
+            .with("soak", (scratch, figures) -> FunctionSoak.run(scratch, images, functionKills, managerKills, figures))
+            .run(parts, spec, json);
     }
 }

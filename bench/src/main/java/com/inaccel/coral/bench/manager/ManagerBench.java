@@ -1,11 +1,8 @@
 package com.inaccel.coral.bench.manager;
 
-import com.inaccel.coral.bench.Figures;
-import com.inaccel.coral.bench.support.Scratch;
+import com.inaccel.coral.bench.Parts;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,10 +13,8 @@ import picocli.CommandLine.Spec;
 @Command(name = "manager", mixinStandardHelpOptions = true, usageHelpAutoWidth = true, sortOptions = false,
     description = "Measure the node manager, with emulated FPGAs where devices are shared.")
 public final class ManagerBench implements Callable<Integer> {
-    private static final List<String> PARTS = List.of("overhead", "rate", "fairness", "flood", "soak");
-
-    @Option(names = "--only", split = ",", paramLabel = "PART", description = "of overhead, rate, fairness, flood, soak")
-    private List<String> parts = PARTS;
+    @Option(names = "--only", split = ",", paramLabel = "PART", description = "of overhead, rate, fairness, flood, soak (all)")
+    private List<String> parts = List.of();
 
     @Option(names = "--calls", defaultValue = "20000", paramLabel = "N",
         description = "timed calls of each contestant of overhead (${DEFAULT-VALUE})")
@@ -58,26 +53,12 @@ public final class ManagerBench implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<String> unknown = parts.stream().filter(part -> !PARTS.contains(part)).toList();
-        if (!unknown.isEmpty()) {
-            throw new IllegalArgumentException("unknown parts: only=" + unknown + ", known=" + PARTS);
-        }
-        Map<String, Object> figures = Figures.begin(spec);
-        boolean passed = true;
-        try (Scratch scratch = Scratch.create("coral-bench-")) {
-            for (String part : PARTS.stream().filter(parts::contains).toList()) {
-                Map<String, Object> measured = new LinkedHashMap<>();
-                switch (part) {
-                    case "overhead" -> measured.putAll(Overhead.measure(scratch.directory(), warmUp, calls));
-                    case "rate" -> measured.putAll(Rate.measure(scratch.directory(), seconds));
-                    case "fairness" -> measured.putAll(Fairness.measure(scratch.directory(), seconds));
-                    case "flood" -> measured.putAll(Flood.measure(scratch.directory(), seconds));
-                    default -> passed &= Soak.run(scratch.directory(), connects, clientKills, managerKills, seed, measured);
-                }
-                figures.put(part, measured);
-            }
-        }
-        Figures.write(figures, json);
-        return passed ? 0 : 1;
+        return new Parts()
+            .with("overhead", scratch -> Overhead.measure(scratch, warmUp, calls))
+            .with("rate", scratch -> Rate.measure(scratch, seconds))
+            .with("fairness", scratch -> Fairness.measure(scratch, seconds))
+            .with("flood", scratch -> Flood.measure(scratch, seconds))
+            .with("soak", (scratch, figures) -> Soak.run(scratch, connects, clientKills, managerKills, seed, figures))
+            .run(parts, spec, json);
     }
 }

@@ -2,6 +2,7 @@ package com.inaccel.coral.bench.manager;
 
 import com.inaccel.coral.Coral;
 import com.inaccel.coral.Session;
+import com.inaccel.coral.bench.support.Latencies;
 import com.inaccel.coral.bench.support.ManagerProcess;
 import com.inaccel.coral.bench.support.TextTable;
 import java.io.IOException;

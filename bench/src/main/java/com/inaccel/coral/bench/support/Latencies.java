@@ -1,16 +1,16 @@
-package com.inaccel.coral.bench.manager;
+package com.inaccel.coral.bench.support;
 
 import java.util.Arrays;
 
 /** Times of one kind of call, in nanoseconds, sorted. */
-record Latencies(long[] nanos) {
-    Latencies {
+public record Latencies(long[] nanos) {
+    public Latencies {
         nanos = nanos.clone();
         Arrays.sort(nanos);
     }
 
     /** The time that this part of the calls, from 0 to 1, did not exceed; in microseconds. */
-    double micros(double part) {
+    public double micros(double part) {
         return nanos[(int) Math.min(nanos.length - 1, Math.floor(part * nanos.length))] / 1e3;
     }
 }
