@@ -9,6 +9,7 @@ import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
@@ -30,6 +31,13 @@ import software.amazon.awssdk.services.s3.model.S3Object;
 /** The few things that are done with a store of S3's kind, and what each of its failures means. Thread-safe. */
 final class ObjectStore implements AutoCloseable {
     private static final String REGION_BY_DEFAULT = "us-east-1"; // stores other than Amazon's hardly look at it
+
+    /**
+     * What stores call names that they do not take. All else that they answer with 400, such as a body that came too slowly, a
+     * token that has expired, or the second try of a put whose first goes on, says nothing about the object.
+     */
+    private static final Set<String> BAD_NAMES =
+        Set.of("KeyTooLongError", "InvalidURI", "InvalidBucketName", "XMinioInvalidObjectName");
 
     private final S3Client client;
 
@@ -143,11 +151,13 @@ final class ObjectStore implements AutoCloseable {
         } catch (AbortedException e) {
             throw new FunctionException(Problem.TIMEOUT, "the call's time was up: action=" + action + ", object=" + what, e);
         } catch (S3Exception e) {
-            String cause = ": action=" + action + ", object=" + what + ", storeStatus=" + e.statusCode() + ", cause="
-                + e.awsErrorDetails().errorCode();
+            String code = String.valueOf(e.awsErrorDetails().errorCode());
+            String cause = ": action=" + action + ", object=" + what + ", storeStatus=" + e.statusCode() + ", cause=" + code;
+            if (BAD_NAMES.contains(code)) {
+                throw new FunctionException(Problem.BAD_REQUEST, "the object store takes no such name" + cause, e);
+            }
             throw switch (e.statusCode()) {
                 case 404 -> new FunctionException(Problem.NO_SUCH_KEY, "no such object" + cause, e);
-                case 400 -> new FunctionException(Problem.BAD_REQUEST, "the object store does not understand" + cause, e);
                 case 401, 403 -> new FunctionException(Problem.NO_PERMISSION, "the object store refuses" + cause
                     + "; look at the credentials and at what they allow", e);
                 default -> new FunctionException(Problem.STORE_UNAVAILABLE, "the object store fails" + cause + "; try again", e);
