@@ -29,9 +29,10 @@ import java.util.Optional;
  * quantum is such that a round, in which all who wait advance by it, takes {@value #AMORTIZATION} times the programming
  * of each kind once: where all kinds wait all the time, reprogramming takes a twentieth of it at most. It is cut where
  * the devices of the pool together would need longer than {@code starvationNanos} for the round. Where another device
- * has the kind already, this one helps when the lag is worth as many times the programming to each of them. While
- * devices are being programmed for a kind, further ones follow only if what waits would keep each of those busy for
- * longer than that takes, or has waited for {@code starvationNanos}: they do not all turn at once. When a device leaves
+ * has the kind already, this one helps when the lag is worth as many times the programming to each of them; a kind that
+ * no device has comes first, though, unless it lags less by as much. While devices are being programmed for a kind,
+ * further ones follow only if what waits would keep each of those busy for longer than that takes, or has waited for
+ * {@code starvationNanos}: they do not all turn at once. When a device leaves
  * work behind to be programmed with another kind, all who wait for that kind pay for it together, by share: who needs
  * many kinds pays for many, and a popular one is cheap. To program an idle device costs nobody anything.
  *
@@ -299,13 +300,21 @@ public final class SchedulingPolicy<R> {
     private static final class Choice<R> {
         private Entry<R> entry;
         private Seat<R> seat;
+        private long handicap;
         private long programmingNanos;
         private long waitNanos = NEVER;
 
         private void offer(Entry<R> candidate, Seat<R> at, long programming) {
-            if (seat == null || Seat.ORDER.compare(at, seat) < 0) {
+            offer(candidate, at, programming, 0);
+        }
+
+        /** @param behind how much less than others, per share, it must have used to come before them */
+        private void offer(Entry<R> candidate, Seat<R> at, long programming, long behind) {
+            long ahead = seat == null ? -1 : at.key + behind - seat.key - handicap;
+            if (ahead < 0 || (ahead == 0 && at.stamp < seat.stamp)) {
                 entry = candidate;
                 seat = at;
+                handicap = behind;
                 programmingNanos = programming;
             }
         }
@@ -330,7 +339,8 @@ public final class SchedulingPolicy<R> {
             Entry<R> head = first.line.waiting.first();
             if (here.key - first.key >= slack && now - head.enqueuedNanos >= Math.min(programming, starvationNanos)
                     && mayHaveAnother(ranking, head, programming, now) && costs.copyNanos(head.request, device) != NEVER) {
-                choice.offer(head, first, programming);
+                // Where another device serves it already, those whom none serves come first unless they lag less by as much.
+                choice.offer(head, first, programming, ranking.isProgrammedElsewhere(device) ? slack : 0);
             }
         }
     }

@@ -295,6 +295,42 @@ class SchedulingPolicyTest {
     }
 
     @Test
+    void shouldTurnToAKindThatNoDeviceServesBeforeOneThatLagsALittleMore() {
+        SchedulingPolicy<String> policy = policy(2);
+        state.addAll(Set.of("0:z", "1:z"));
+        for (int i = 0; i < 16; i++) {
+            add(policy, "c" + i, "z");
+            policy.settle(policy.select(0, now).entry().orElseThrow(), PROGRAMMING / 4);
+        }
+        state.clear();
+        state.addAll(Set.of("0:x", "1:x"));
+        for (int i = 0; i < 1_000; i++) {
+            add(policy, "a", "x");
+        }
+        for (int i = 0; i < 160; i++) {
+            add(policy, "b" + i % 16, "y");
+            add(policy, "c" + i % 16, "z");
+        }
+        now += 2 * PROGRAMMING;
+        assertThat(firstOther(policy, 0)).isEqualTo("y");
+        assertThat(firstOther(policy, 1)).isEqualTo("z");
+    }
+
+    /** What the device turns to when its time is up, each of its requests having taken twice as long as programming. */
+    private String firstOther(SchedulingPolicy<String> policy, int device) {
+        for (int i = 0; i < 1_000; i++) {
+            Entry<String> entry = policy.select(device, now).entry().orElseThrow();
+            policy.settle(entry, 2 * PROGRAMMING);
+            if (!entry.request().equals("x")) {
+                state.remove(device + ":x");
+                state.add(device + ":" + entry.request());
+                return entry.request();
+            }
+        }
+        throw new AssertionError("never turns");
+    }
+
+    @Test
     void shouldWaitLongerWhileTheDeviceRunsWhatMayBeFollowedByMore() {
         SchedulingPolicy<String> policy = policy(1);
         add(policy, "a", "x");
