@@ -67,9 +67,10 @@ final class AnswerReader extends Thread {
                 }
             }
         } finally {
+            end = end == null ? "its reader failed" : end; // no caller may read from what is closed
             turn.unlock();
+            session.broke(connection, end);
         }
-        session.broke(connection, end);
     }
 
     /** Gives up the turn for as long as callers read. */
