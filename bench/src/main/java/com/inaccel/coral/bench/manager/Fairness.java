@@ -91,8 +91,9 @@ final class Fairness {
             tenants.forEach(tenant -> tenant.measure(false));
             double took = (System.nanoTime() - start) / 1e9;
             double reprogrammings = manager.metric("coral_device_programmings_total") - before;
+            tenants.forEach(Tenant::stop);
             for (Tenant tenant : tenants) {
-                tenant.stop();
+                tenant.join();
             }
             double[] shares = tenants.stream().mapToDouble(Tenant::deviceNanos).toArray();
             Latencies waits = new Latencies(tenants.stream().flatMapToLong(Tenant::waitNanos).toArray());

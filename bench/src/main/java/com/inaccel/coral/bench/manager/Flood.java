@@ -45,6 +45,7 @@ final class Flood {
                     TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
                 }
                 flood.stop();
+                flood.join();
                 return report(small, flood);
             }
         }

@@ -111,9 +111,13 @@ final class Tenant implements AutoCloseable {
         }
     }
 
-    /** Lets what is in flight end. */
-    void stop() throws InterruptedException {
+    /** Submits nothing more, while what is in flight goes on. */
+    void stop() {
         stopping = true;
+    }
+
+    /** Waits until what was in flight has ended. */
+    void join() throws InterruptedException {
         thread.join();
         if (failure.get() != null) {
             throw new IllegalStateException("tenant failed: address=" + session.address(), failure.get());

@@ -37,7 +37,12 @@ final class Attempt {
         workingSinceNanos = RESTING;
     }
 
-    /** Device time that it took, waiting for other lanes not included. */
+    /** The step was programming, which is not this request's alone: any of those that wait for the bitstream may do it. */
+    void programmed() {
+        workingSinceNanos = RESTING;
+    }
+
+    /** Device time that it took, waiting for other lanes and programming not included. */
     long workedNanos(long nowNanos) {
         return workedNanos + stepNanos(nowNanos);
     }

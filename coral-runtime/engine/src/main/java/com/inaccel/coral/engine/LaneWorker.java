@@ -102,8 +102,12 @@ final class LaneWorker {
     private void program(Attempt current) {
         if (worker.programming().await(current.stint)) {
             current.work(System.nanoTime());
-            long nanos = worker.programming().program(current.stint);
-            current.rest(System.nanoTime());
+            long nanos;
+            try {
+                nanos = worker.programming().program(current.stint);
+            } finally {
+                current.programmed();
+            }
             dispatcher.listener().programmed(worker.device().info(), current.stint.bitstream().toString(), nanos);
         }
     }

@@ -27,7 +27,8 @@ import java.util.Optional;
  * <p><b>Reprogramming.</b> Requests that need the same programmed are of one kind. A device goes on with what is
  * programmed, even ahead of the turns, until the allocations that wait for another kind lag behind by a quantum. The
  * quantum is such that a round, in which all who wait advance by it, takes {@value #AMORTIZATION} times the programming
- * of each kind once: where all kinds wait all the time, reprogramming takes a twentieth of it at most. It is cut where
+ * of each kind once: where all kinds wait all the time, reprogramming takes about a twentieth of it (up to a tenth where
+ * one allocation alone waits for several kinds, as each counts its use of all). It is cut where
  * the devices of the pool together would need longer than {@code starvationNanos} for the round. Where another device
  * has the kind already, this one helps when the lag is worth as many times the programming to each of them; a kind that
  * no device has comes first, though, unless it lags less by as much. While devices are being programmed for a kind,
@@ -229,7 +230,11 @@ public final class SchedulingPolicy<R> {
         return new Decision<>(Optional.of(choice.entry), 0);
     }
 
-    /** The request has ended, after this much device time. */
+    /**
+     * The request has ended.
+     *
+     * @param actualNanos of device time that it took, without programming: that is paid by all who wait for it when it begins
+     */
     public void settle(Entry<R> entry, long actualNanos) {
         Line<R> line = entry.line;
         Pool<R> pool = entry.ranking.pool;
@@ -449,7 +454,7 @@ public final class SchedulingPolicy<R> {
         entry.ranking = pool.ranking(entry.line.kind);
         long programming = entry.line.kind.programmingNanos(device);
         long run = entry.costNanos + costs.copyNanos(entry.request, device);
-        entry.expectedNanos = run + programming;
+        entry.expectedNanos = run;
         pool.served(turn);
         if (leavesWork) {
             entry.ranking.chargeAll(programming);

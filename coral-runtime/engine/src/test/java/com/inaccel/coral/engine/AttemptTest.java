@@ -24,6 +24,15 @@ class AttemptTest {
     }
 
     @Test
+    void shouldNoticeProgrammingThatHangsAndNotCountIt() {
+        attempt.work(100);
+        assertThat(attempt.stepNanos(150)).isEqualTo(50);
+        attempt.programmed();
+        assertThat(attempt.stepNanos(200)).isZero();
+        assertThat(attempt.workedNanos(200)).isZero();
+    }
+
+    @Test
     void shouldNeitherPublishNorBelongToTheLaneOnceItIsAbandoned() {
         assertThat(attempt.abandon()).isTrue();
         assertThat(attempt.abandon()).isFalse();

@@ -141,6 +141,21 @@ class SchedulingPolicyTest {
     }
 
     @Test
+    void shouldNeitherChargeNorCreditProgrammingToWhomItWasDoneFor() {
+        state.add("0:other");
+        SchedulingPolicy<String> policy = policy(1);
+        for (int i = 0; i < 3; i++) {
+            add(policy, "a", "one");
+            add(policy, "b", "one");
+        }
+        assertThat(next(policy, 0)).as("is programmed for a, of which more waits").isEqualTo("one");
+        assertThat(policy.waiting("a")).isEqualTo(2);
+        run(policy, 3, MILLI);
+        assertThat(policy.waiting("a")).isEqualTo(1);
+        assertThat(policy.waiting("b")).isEqualTo(1);
+    }
+
+    @Test
     void shouldNotLetAnAllocationSaveUpTurnsByIdling() {
         SchedulingPolicy<String> policy = freePolicy("busy", "idle");
         for (int i = 0; i < 200; i++) {

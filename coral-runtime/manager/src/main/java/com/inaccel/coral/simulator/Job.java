@@ -24,7 +24,6 @@ final class Job {
     int device = -1;
     long beginNanos;
     long copyNanos;
-    long programmingNanos;
     /** The rule's own note of it. */
     Object ticket;
 

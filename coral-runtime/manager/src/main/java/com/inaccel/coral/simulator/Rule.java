@@ -22,7 +22,7 @@ interface Rule {
         return Long.MAX_VALUE;
     }
 
-    /** The device lets go of the request, whose time on it this was. */
+    /** The device lets go of the request, whose time on it this was, programming not included. */
     void end(Job job, long tookNanos);
 
     int size();

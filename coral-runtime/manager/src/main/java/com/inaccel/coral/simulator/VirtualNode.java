@@ -171,9 +171,8 @@ final class VirtualNode {
         long now = events.now();
         boolean programs = programmed[device] != job.accelerator;
         job.copyNanos = copyNanos(job, device);
-        job.programmingNanos = programmingNanos(job.accelerator, device);
         if (programs) {
-            readyNanos[device] = Math.max(now, drainedNanos[device]) + job.programmingNanos;
+            readyNanos[device] = Math.max(now, drainedNanos[device]) + programmingNanos(job.accelerator, device);
             programmed[device] = job.accelerator;
         }
         job.device = device;
@@ -203,7 +202,7 @@ final class VirtualNode {
     private void end(int device, int lane) {
         Job job = letGo(device, lane);
         idle.set(device);
-        rule.end(job, job.programmingNanos + job.copyNanos + job.runNanos);
+        rule.end(job, job.copyNanos + job.runNanos);
         end(job, true);
         offer(device);
     }
@@ -230,7 +229,7 @@ final class VirtualNode {
                 events.cancel(laneTimers[device][lane]);
                 Job job = letGo(device, lane);
                 listener.lost(job, now);
-                rule.end(job, Math.max(0, now - job.beginNanos + job.programmingNanos));
+                rule.end(job, Math.max(0, now - job.beginNanos));
                 if (job.failedBefore) {
                     end(job, false);
                 } else {
