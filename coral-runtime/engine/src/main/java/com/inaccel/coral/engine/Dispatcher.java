@@ -5,12 +5,8 @@ import com.inaccel.coral.CoralException;
 import com.inaccel.coral.ErrorCode;
 import com.inaccel.coral.engine.EngineStats.AllocationStats;
 import com.inaccel.coral.scheduling.SchedulingPolicy;
-import com.inaccel.coral.scheduling.SchedulingPolicy.Decision;
-import com.inaccel.coral.scheduling.SchedulingPolicy.Entry;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,21 +21,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Between sessions and devices: queues requests, hands them to the devices' lanes as the policy decides, and ends each
- * exactly once. Thread-safe by one lock, under which nothing slow happens: futures are completed outside it.
+ * Between sessions and devices: the life of a request, which waits for earlier ones, then for a device, runs there or on
+ * another one if that fails, and ends exactly once. Thread-safe by one lock, under which nothing slow happens: futures are
+ * completed outside it.
  */
 final class Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
-    /** What copying to a device is taken to cost: PCIe at some 10 GB/s. */
-    private static final double COPY_NANOS_PER_BYTE = 0.1;
-    /** What a request costs whatever it moves. */
-    private static final long BASE_COST_NANOS = 20_000;
-    private static final double FIRST_COST_NANOS_PER_BYTE = 0.1;
-    /** Up to here, waking another thread would be much of what a request takes. */
-    private static final long SHORT_NANOS = 200_000;
-    /** Weight of the newest measurement. */
-    private static final double SMOOTHING = 0.2;
-    private static final long UNMEASURED = -1;
     private static final Duration LONGEST_TIMEOUT = Duration.ofDays(36_500);
 
     final ReentrantLock lock = new ReentrantLock();
@@ -49,12 +36,9 @@ final class Dispatcher {
     private final long hangNanos;
     private final ScheduledExecutorService timer;
     private final List<DeviceWorker> workers = new ArrayList<>();
-    private final Map<String, Double> costNanosPerByte = new HashMap<>();
     /** By allocation: how many wait for earlier requests. */
     private final Map<String, Integer> parked = new HashMap<>();
-    private SchedulingPolicy<PendingRequest> policy;
-    /** For whom the policy selects just now; null when for nobody. */
-    private DeviceWorker selecting;
+    private Scheduler scheduler;
     private boolean closing;
     private long done;
     private long failed;
@@ -74,10 +58,7 @@ final class Dispatcher {
     /** Before the first request. */
     void start(List<DeviceWorker> all, long starvationNanos) {
         workers.addAll(all);
-        List<String> platforms = workers.stream().map(DeviceWorker::platform).toList();
-        List<String> distinct = platforms.stream().distinct().toList();
-        policy = new SchedulingPolicy<>(
-            platforms.stream().mapToInt(distinct::indexOf).toArray(), new Costs(), starvationNanos);
+        scheduler = new Scheduler(workers, starvationNanos, clock);
         workers.forEach(DeviceWorker::start);
     }
 
@@ -103,7 +84,7 @@ final class Dispatcher {
                     "queue is full: allocation=" + request.allocation.name() + ", waiting=" + queueLimit + ", limit="
                         + queueLimit
                         + "; try again when some have ended, or raise " + EngineConfig.Key.QUEUE_LIMIT.id());
-            } else if (!runsSomewhere(request)) {
+            } else if (!scheduler.runsSomewhere(request)) {
                 refusal = deviceFailed(request, "no device that can run it is healthy");
             } else if (request.future.isDone()) {
                 gone = true;
@@ -111,7 +92,7 @@ final class Dispatcher {
                 timeout.filter(limit -> limit.compareTo(LONGEST_TIMEOUT) <= 0)
                     .ifPresent(limit -> request.deadlineNanos = clock.getAsLong() + limit.toNanos());
                 if (free || request.free) {
-                    lent = enqueue(request, here);
+                    lent = scheduler.enqueue(request, here);
                 } else {
                     park(request);
                 }
@@ -134,7 +115,7 @@ final class Dispatcher {
 
     /** Those that wait for a device, and for earlier requests. With the lock held, like the next two. */
     private int waiting(Allocation allocation) {
-        return policy.waiting(allocation.name()) + parked.getOrDefault(allocation.name(), 0);
+        return scheduler.waiting(allocation) + parked.getOrDefault(allocation.name(), 0);
     }
 
     private void park(PendingRequest request) {
@@ -163,8 +144,8 @@ final class Dispatcher {
         try {
             request.free = true;
             if (unpark(request)) {
-                if (runsSomewhere(request)) {
-                    enqueue(request, false);
+                if (scheduler.runsSomewhere(request)) {
+                    scheduler.enqueue(request, false);
                 } else {
                     refusal = deviceFailed(request, "no device that can run it is healthy");
                 }
@@ -201,12 +182,10 @@ final class Dispatcher {
             while (lane.lent || (!closing && !worker.needsMending(lane))) {
                 long patience = SchedulingPolicy.NEVER;
                 if (!lane.lent && worker.takes()) {
-                    long now = clock.getAsLong();
-                    Decision<PendingRequest> decision = select(worker, now);
-                    if (decision.entry().isPresent()) {
-                        return begin(lane, decision.entry().get(), now);
+                    patience = scheduler.take(lane);
+                    if (lane.attempt != null) {
+                        return lane.attempt;
                     }
-                    patience = decision.waitNanos();
                 }
                 if (!lane.lent) {
                     worker.rests(lane);
@@ -222,31 +201,6 @@ final class Dispatcher {
         } finally {
             lock.unlock();
         }
-    }
-
-    /** With the lock held, like the next. */
-    private Decision<PendingRequest> select(DeviceWorker worker, long now) {
-        selecting = worker;
-        try {
-            return policy.select(worker.index(), now);
-        } finally {
-            selecting = null;
-        }
-    }
-
-    private Attempt begin(LaneWorker lane, Entry<PendingRequest> entry, long now) {
-        DeviceWorker worker = lane.worker();
-        PendingRequest request = entry.request();
-        request.entry = null;
-        Bitstream bitstream = request.bitstreams[worker.index()];
-        boolean programs = worker.programming().costNanos(bitstream) > 0;
-        lane.attempt = new Attempt(request, entry, worker.programming().join(bitstream), now);
-        worker.begin(now);
-        // What waits may have been passed over because it was not programmed here, or because a unit here was free.
-        if (policy.size() > 0 && (programs || worker.isSaturated(request.kernel(worker.index())))) {
-            workers.stream().filter(DeviceWorker::hasIdleLane).forEach(DeviceWorker::wakeAll);
-        }
-        return lane.attempt;
     }
 
     boolean isClosing() {
@@ -285,7 +239,7 @@ final class Dispatcher {
     /** The request itself cannot be run. */
     void refused(LaneWorker lane, Attempt attempt, CoralException problem) {
         boolean own = attempt.end();
-        settle(lane, attempt, UNMEASURED);
+        settle(lane, attempt, Scheduler.UNMEASURED);
         letGo(attempt.request, own);
         if (own) {
             attempt.request.future.completeExceptionally(problem);
@@ -301,7 +255,7 @@ final class Dispatcher {
             listener.deviceFailed(worker.device().info(), failure.getMessage());
             takeAway(worker, failure.getMessage());
         }
-        settle(lane, attempt, UNMEASURED);
+        settle(lane, attempt, Scheduler.UNMEASURED);
         if (own) {
             runElsewhere(worker, attempt.request, failure.getMessage());
         } else {
@@ -325,13 +279,8 @@ final class Dispatcher {
         lock.lock();
         try {
             long now = clock.getAsLong();
-            if (runNanos != UNMEASURED) {
-                costNanosPerByte.merge(attempt.request.accelerator,
-                    (double) runNanos / Math.max(attempt.request.arguments.sliceBytes(), 1),
-                    (old, latest) -> old + SMOOTHING * (latest - old));
-            }
             lane.attempt = null;
-            policy.settle(attempt.entry, attempt.workedNanos(now));
+            scheduler.settle(attempt, runNanos, now);
             recovers = worker.end(now);
         } finally {
             lock.unlock();
@@ -375,11 +324,11 @@ final class Dispatcher {
             boolean first = request.failedOn < 0;
             request.failedOn = worker.index();
             again = first && !closing && !request.future.isDone() && !request.arguments.updatesInPlace()
-                && runsSomewhere(request);
+                && scheduler.runsSomewhere(request);
             if (again) {
                 retries++;
                 request.failure = failure;
-                enqueue(request, false);
+                scheduler.enqueue(request, false);
             }
         } finally {
             lock.unlock();
@@ -398,11 +347,7 @@ final class Dispatcher {
         lock.lock();
         try {
             worker.setHealthy(healthy);
-            for (Entry<PendingRequest> waiting : policy.waiting()) {
-                if (!runsSomewhere(waiting.request())) {
-                    stranded.add(waiting.request());
-                }
-            }
+            scheduler.waiting().stream().filter(request -> !scheduler.runsSomewhere(request)).forEach(stranded::add);
             workers.forEach(DeviceWorker::wakeAll);
         } finally {
             lock.unlock();
@@ -441,7 +386,7 @@ final class Dispatcher {
     void forget(Allocation allocation) {
         lock.lock();
         try {
-            policy.forget(allocation.name());
+            scheduler.forget(allocation);
         } finally {
             lock.unlock();
         }
@@ -453,7 +398,7 @@ final class Dispatcher {
         lock.lock();
         try {
             closing = true;
-            waiting = policy.waiting().stream().map(Entry::request).toList();
+            waiting = scheduler.waiting();
             workers.forEach(DeviceWorker::wakeAll);
         } finally {
             lock.unlock();
@@ -468,7 +413,7 @@ final class Dispatcher {
         try {
             allocations = allocations.stream().map(one -> one.withWaiting(waiting(one.allocation()))).toList();
             long now = clock.getAsLong();
-            int waiting = policy.size() + parked.values().stream().mapToInt(Integer::intValue).sum();
+            int waiting = scheduler.size() + parked.values().stream().mapToInt(Integer::intValue).sum();
             return new EngineStats(workers.stream().map(worker -> worker.stats(now)).toList(), allocations, done,
                 failed, cancelled, waiting, memory.usedBytes(), memory.pooledBytes(), memory.limitBytes(), hostFallbacks, retries,
                 bitstreamsRefused);
@@ -477,120 +422,18 @@ final class Dispatcher {
         }
     }
 
-    /** With the lock held, like the next. @return the lane that was lent to the calling thread for it; else null */
-    private LaneWorker enqueue(PendingRequest request, boolean here) {
-        long cost = BASE_COST_NANOS + (long) (request.arguments.sliceBytes()
-            * costNanosPerByte.getOrDefault(request.accelerator, FIRST_COST_NANOS_PER_BYTE));
-        long now = clock.getAsLong();
-        request.entry = policy.add(request.allocation.name(), request.allocation.share(), request, request.priority,
-            request.deadlineNanos, cost, now);
-        LaneWorker lent = here && cost <= SHORT_NANOS && policy.size() == 1 ? lend(request, now) : null;
-        if (lent == null) {
-            wakeFor(request);
-        }
-        return lent;
-    }
-
-    private LaneWorker lend(PendingRequest request, long now) {
-        for (DeviceWorker worker : workers) {
-            if (worker.device().sharesHostMemory() && worker.takes() && worker.hasIdleLane() && canRun(request, worker)
-                    && worker.programming().costNanos(request.bitstreams[worker.index()]) == 0
-                    && !worker.isSaturated(request.kernel(worker.index()))) {
-                Optional<Entry<PendingRequest>> entry = select(worker, now).entry();
-                if (entry.isPresent()) {
-                    LaneWorker lane = worker.lend();
-                    begin(lane, entry.get(), now);
-                    return lane;
-                }
-            }
-        }
-        return null;
-    }
-
     /** What the lane was lent for is over. */
     void returned(LaneWorker lane) {
         lock.lock();
         try {
             lane.lent = false;
-            if (policy.size() > 0 || closing || !lane.worker().takes()) {
+            if (scheduler.size() > 0 || closing || !lane.worker().takes()) {
                 lane.wake.signal();
             } else {
                 lane.worker().rests(lane);
             }
         } finally {
             lock.unlock();
-        }
-    }
-
-    /** Of the lanes that wait for work, one where the request could run at once; else one that could copy for it. */
-    private void wakeFor(PendingRequest request) {
-        BitSet startsAtOnce = new BitSet();
-        BitSet copies = new BitSet();
-        for (DeviceWorker worker : workers) {
-            if (worker.takes() && worker.hasIdleLane() && canRun(request, worker)) {
-                boolean starts = worker.lanesAwake() < worker.device().units(request.kernel(worker.index()));
-                (starts ? startsAtOnce : copies).set(worker.index());
-            }
-        }
-        int nearest = policy.nearest(request.entry, startsAtOnce.isEmpty() ? copies : startsAtOnce);
-        // A lane that is about to look for its next request anyway needs no waking.
-        if (nearest >= 0 && workers.get(nearest).lanesLooking() < policy.size()) {
-            workers.get(nearest).wakeOne();
-        }
-    }
-
-    private boolean runsSomewhere(PendingRequest request) {
-        return workers.stream().anyMatch(worker -> canRun(request, worker));
-    }
-
-    private static boolean canRun(PendingRequest request, DeviceWorker worker) {
-        return request.bitstreams[worker.index()] != null && worker.healthy() && request.failedOn != worker.index();
-    }
-
-    private boolean isFreeElsewhere(PendingRequest request, DeviceWorker worker) {
-        for (DeviceWorker other : workers) {
-            if (other != worker && other.takes() && canRun(request, other)
-                    && !other.isSaturated(request.kernel(other.index()))) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** What the scheduler asks about requests and devices. */
-    private final class Costs implements SchedulingPolicy.CostModel<PendingRequest> {
-        @Override
-        public Need kind(PendingRequest request) {
-            return new Need(workers, Arrays.asList(request.bitstreams), request.failedOn);
-        }
-
-        @Override
-        public long copyNanos(PendingRequest request, int device) {
-            DeviceWorker worker = workers.get(device);
-            // A request that would have to wait here for a compute unit is not bound to this device while another one is free.
-            if (worker == selecting && worker.isSaturated(request.kernel(device)) && isFreeElsewhere(request, worker)) {
-                return SchedulingPolicy.NEVER;
-            }
-            return (long) (worker.memory().missingBytes(request.arguments, request.segments()) * COPY_NANOS_PER_BYTE);
-        }
-
-        @Override
-        public BitSet holders(PendingRequest request) {
-            BitSet all = new BitSet(); // of so few that they need no index
-            all.set(0, workers.size());
-            return all;
-        }
-    }
-
-    /** @param bitstreams by device; null where nothing implements the accelerator */
-    private record Need(List<DeviceWorker> workers, List<Bitstream> bitstreams, int failedOn)
-            implements SchedulingPolicy.Kind {
-        @Override
-        public long programmingNanos(int device) {
-            Bitstream bitstream = bitstreams.get(device);
-            DeviceWorker worker = workers.get(device);
-            return bitstream == null || !worker.healthy() || failedOn == device
-                ? SchedulingPolicy.NEVER : worker.programming().costNanos(bitstream);
         }
     }
 
@@ -606,12 +449,7 @@ final class Dispatcher {
             } else {
                 failed++;
             }
-            if (request.entry != null) {
-                waited = policy.remove(request.entry);
-                request.entry = null;
-            } else {
-                waited = unpark(request);
-            }
+            waited = scheduler.remove(request) || unpark(request);
         } finally {
             lock.unlock();
         }

@@ -43,12 +43,7 @@ final class EmulatedDevice implements Device {
 
     /** With one compute unit of each accelerator, unless its bitstream has more. Owns the wrapped device. */
     EmulatedDevice(String id, String vendor, String platform, long memoryBytes, Duration programming, Device base) {
-        this(id, vendor, platform, memoryBytes, programming, 1, base);
-    }
-
-    EmulatedDevice(
-            String id, String vendor, String platform, long memoryBytes, Duration programming, int units, Device base) {
-        this(id, vendor, platform, memoryBytes, programming, Duration.ZERO, units, base);
+        this(id, vendor, platform, memoryBytes, programming, Duration.ZERO, 1, base);
     }
 
     /**

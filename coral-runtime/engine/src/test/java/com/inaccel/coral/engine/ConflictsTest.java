@@ -32,8 +32,8 @@ class ConflictsTest {
     @BeforeEach
     void start() {
         for (int i = 0; i < 2; i++) {
-            devices.add(new GatedDevice(new EmulatedDevice("xilinx-u250-" + i, "xilinx", "u250", 1 << 20, Duration.ZERO, 2,
-                new HostDevice(1L << 30))));
+            devices.add(new GatedDevice(new EmulatedDevice("xilinx-u250-" + i, "xilinx", "u250", 1 << 20, Duration.ZERO,
+                Duration.ZERO, 2, new HostDevice(1L << 30))));
         }
         engine = Engine.start(EngineConfig.of(Map.of("coral.queue.limit", "4", "coral.scheduler.starvation", "0s")),
             BitstreamStore.builtIn(), List.copyOf(devices), 0);

@@ -131,7 +131,7 @@ class LentLaneTest {
 
     @Test
     void shouldLeaveDevicesToTheirLanesThatDataIsCopiedTo() {
-        start(new EmulatedDevice("xilinx-u250-0", "xilinx", "u250", 1 << 20, Duration.ZERO, 1, new HostDevice(1L << 30)));
+        start(new EmulatedDevice("xilinx-u250-0", "xilinx", "u250", 1 << 20, Duration.ZERO, new HostDevice(1L << 30)));
         get(new Vectors(session, 10, 1).submit()); // programs it
         device.hold(Step.RUN);
         CompletableFuture<Completion> future = submitOrRun(new Vectors(session, 10, 2));

@@ -52,6 +52,8 @@ class ImageFunctionTest {
 
     @AfterAll
     static void stopServer() {
+        System.clearProperty("aws.accessKeyId");
+        System.clearProperty("aws.secretAccessKey");
         s3.close();
     }
 

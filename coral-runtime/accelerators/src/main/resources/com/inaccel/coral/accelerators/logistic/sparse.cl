@@ -127,7 +127,7 @@ EACH_TILE(ADDITION)
     for (int from = 0; from < columns; from += TILE) { \
         const int width = min(TILE, columns - from); \
         if (columns == 1) \
-            F##_1x1(TILE_ARGUMENTS(matrix, row, 2)); \
+            F##_1x1(TILE_ARGUMENTS(matrix, row, STEP(1))); \
         else if (width > 24) \
             F##_8x4(TILE_ARGUMENTS(matrix, row, columns)); \
         else if (width > 16) \
