@@ -19,6 +19,7 @@ import java.util.stream.IntStream;
 final class Installed {
     private final String accelerator;
     private final List<List<Bitstream>> candidates;
+    private final List<Parameter> parameters;
     /** Where nothing is limited, what every request runs with; null otherwise. */
     private final Choice unlimited;
 
@@ -34,13 +35,14 @@ final class Installed {
     Installed(String accelerator, List<List<Bitstream>> candidates) {
         this.accelerator = accelerator;
         this.candidates = candidates;
+        this.parameters = all().get(0).accelerator().parameters();
         boolean limited = candidates.stream().flatMap(List::stream).map(this::kernel).anyMatch(Bitstream.Kernel::isLimited);
         this.unlimited = limited ? null : choose(kernel -> true);
     }
 
     /** The same for all candidates. */
     List<Parameter> parameters() {
-        return all().get(0).accelerator().parameters();
+        return parameters;
     }
 
     /** @throws CoralException INVALID_ARGUMENT when no device supports the values of the scalar arguments */
@@ -66,7 +68,6 @@ final class Installed {
 
     private CoralException unsupported(BoundArguments arguments) {
         List<Bitstream.Kernel> kernels = all();
-        List<Parameter> parameters = parameters();
         List<Integer> limited = IntStream.range(0, parameters.size())
             .filter(index -> kernels.stream().anyMatch(kernel -> kernel.limits(index))).boxed().toList();
         for (int index : limited) {
