@@ -5,14 +5,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** How to start another JVM like this one: same Java, same class path, same opened modules. */
+/** How to start another JVM like this one: same Java and compilers, same class path, same opened modules. */
 public final class ChildJvm {
     private ChildJvm() { }
 
     public static ProcessBuilder of(String mainClass, List<String> jvmOptions, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(moduleOptions(ManagementFactory.getRuntimeMXBean().getInputArguments()));
+        command.addAll(passedOn(ManagementFactory.getRuntimeMXBean().getInputArguments()));
         command.addAll(jvmOptions);
         command.add("-cp");
         command.add(System.getProperty("java.class.path"));
@@ -28,10 +28,11 @@ public final class ChildJvm {
         return of(Leash.class.getName(), jvmOptions, leashed);
     }
 
-    /** Heap sizes, agents and the like belong to this JVM alone; what opens modules for Spark belongs to every one. */
-    static List<String> moduleOptions(List<String> inputArguments) {
+    /** Heap sizes, agents and the like belong to this JVM alone; what opens modules for Spark and how to compile, to every one. */
+    static List<String> passedOn(List<String> inputArguments) {
         return inputArguments.stream()
             .filter(argument -> argument.startsWith("--add-") || argument.startsWith("-Djdk.reflect.")
+                || argument.startsWith("-XX:TieredStopAtLevel=")
                 || argument.equals("-XX:+IgnoreUnrecognizedVMOptions"))
             .toList();
     }

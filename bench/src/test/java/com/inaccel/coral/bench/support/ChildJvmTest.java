@@ -12,10 +12,11 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class ChildJvmTest {
     @Test
-    void shouldPassOnWhatOpensModulesAndNothingElse() {
-        assertThat(ChildJvm.moduleOptions(List.of("-Xmx1g", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-javaagent:x",
-            "-Djdk.reflect.useDirectMethodHandle=false"))).containsExactly(
-                "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Djdk.reflect.useDirectMethodHandle=false");
+    void shouldPassOnWhatOpensModulesAndHowToCompileAndNothingElse() {
+        assertThat(ChildJvm.passedOn(List.of("-Xmx1g", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-javaagent:x",
+            "-Djdk.reflect.useDirectMethodHandle=false", "-XX:TieredStopAtLevel=1"))).containsExactly(
+                "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Djdk.reflect.useDirectMethodHandle=false",
+                "-XX:TieredStopAtLevel=1");
     }
 
     @Test
