@@ -36,6 +36,8 @@ public final class UnixSocket implements AutoCloseable {
     private final Message outgoing = new Message();
     private final Message incoming = new Message();
     private final Input input;
+    /** Whether waiting found something to receive. The receiving thread's. */
+    private boolean ready;
     private boolean closed;
 
     private UnixSocket(int descriptor) {
@@ -126,6 +128,10 @@ public final class UnixSocket implements AutoCloseable {
      * @return bytes received, or -1 when the peer has closed
      */
     int receive(ByteBuffer buffer, IntConsumer descriptors) throws IOException {
+        if (!ready) {
+            awaitInput(FOR_EVER); // mostly there is nothing yet, and whoever sends it may wait for this thread to sleep
+        }
+        ready = false;
         incoming.point(buffer);
         incoming.expectDescriptors();
         long received;
@@ -151,11 +157,12 @@ public final class UnixSocket implements AutoCloseable {
      * thread that receives.
      */
     boolean awaitInput(int millis) throws IOException {
-        int ready = LibC.poll(input.address, 1, millis);
-        if (ready < 0 && LibC.errno() != LibC.EINTR) {
+        int found = LibC.poll(input.address, 1, millis);
+        if (found < 0 && LibC.errno() != LibC.EINTR) {
             throw failure("poll");
         }
-        return ready > 0;
+        ready = found > 0;
+        return ready;
     }
 
     /** Ends both directions: whoever waits in this socket, here or at the peer, is woken. */
