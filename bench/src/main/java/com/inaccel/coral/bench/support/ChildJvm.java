@@ -28,7 +28,7 @@ public final class ChildJvm {
         return of(Leash.class.getName(), jvmOptions, leashed);
     }
 
-    /** Heap sizes, agents and the like belong to this JVM alone; what opens modules for Spark and how to compile, to every one. */
+    /** Heap sizes, agents and the like belong to this JVM alone; what opens modules for Spark, and how to compile, to all. */
     static List<String> passedOn(List<String> inputArguments) {
         return inputArguments.stream()
             .filter(argument -> argument.startsWith("--add-") || argument.startsWith("-Djdk.reflect.")

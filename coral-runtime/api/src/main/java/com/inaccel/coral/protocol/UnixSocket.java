@@ -128,20 +128,18 @@ public final class UnixSocket implements AutoCloseable {
      * @return bytes received, or -1 when the peer has closed
      */
     int receive(ByteBuffer buffer, IntConsumer descriptors) throws IOException {
-        if (!ready) {
-            awaitInput(FOR_EVER); // mostly there is nothing yet, and whoever sends it may wait for this thread to sleep
-        }
-        ready = false;
         incoming.point(buffer);
         incoming.expectDescriptors();
-        long received;
-        while ((received = LibC.recvmsg(descriptor, incoming.address, LibC.MSG_CMSG_CLOEXEC | LibC.MSG_DONTWAIT)) < 0) {
-            int errno = LibC.errno();
-            if (errno == LibC.EAGAIN) {
-                // Whoever waits in recvmsg is woken also when the peer takes out what it was sent.
-                awaitInput(FOR_EVER);
-            } else if (errno != LibC.EINTR) {
-                throw failure("receive");
+        long received = -1;
+        while (received < 0) {
+            // Waits first: mostly there is nothing yet, and whoever sends it may wait for this thread to sleep. And not in
+            // recvmsg, which is woken also when the peer takes out what it was sent.
+            if (ready || awaitInput(FOR_EVER)) {
+                ready = false;
+                received = LibC.recvmsg(descriptor, incoming.address, LibC.MSG_CMSG_CLOEXEC | LibC.MSG_DONTWAIT);
+                if (received < 0 && LibC.errno() != LibC.EAGAIN && LibC.errno() != LibC.EINTR) {
+                    throw failure("receive");
+                }
             }
         }
         incoming.takeDescriptors(descriptors);
